@@ -1,0 +1,1 @@
+"""What the command line and the recipes run: train, evaluate, classify, demo."""

@@ -1,0 +1,108 @@
+"""From episodes to tensors: each distinct text of a batch once, and for every episode where its texts are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from fewtext.data.episodes import Episode
+from fewtext.data.tokenization import TokenCache, pad_ids
+
+PAD_QUERY = -100
+"""Label of a position that only fills up the batch."""
+
+
+def distinct_texts(episodes: Sequence[Episode]) -> dict[str, int]:
+    """Return the row of each distinct text of the episodes, in order of appearance."""
+    texts = (text for e in episodes for text in (*e.support_texts, *e.names, *e.query_texts))
+    return {text: row for row, text in enumerate(dict.fromkeys(texts))}
+
+
+def index_episodes(
+    episodes: Sequence[Episode], rows: Mapping[str, int], name_weight: float = 1.0
+) -> dict[str, torch.Tensor]:
+    """Return the episodes as padded index tensors.
+
+    Args:
+        episodes: The episodes.
+        rows: The row of each text in the table of texts or vectors that the indices point to.
+        name_weight: Weight of a class name in the support set; an example has 1.
+
+    Returns:
+        `support` `(n_episodes, n_support)` rows; `support_labels` `(n_episodes, n_support, n_way)` one-hot;
+        `support_weights` `(n_episodes, n_support)`, 0 where padded; `query` `(n_episodes, n_query)` rows;
+        `query_labels` `(n_episodes, n_query)`, -1 for unknown, -100 where padded.
+    """
+    n = len(episodes)
+    n_support = max(len(e.support_texts) + len(e.names) for e in episodes)
+    n_query = max(len(e.query_texts) for e in episodes)
+    n_way = max(len(e.classes) for e in episodes)
+    support = torch.zeros(n, n_support, dtype=torch.long)
+    labels = torch.zeros(n, n_support, n_way)
+    weights = torch.zeros(n, n_support)
+    query = torch.zeros(n, n_query, dtype=torch.long)
+    query_labels = torch.full((n, n_query), PAD_QUERY, dtype=torch.long)
+    for i, e in enumerate(episodes):
+        examples, names = len(e.support_texts), len(e.names)
+        support[i, : examples + names] = torch.tensor([rows[text] for text in (*e.support_texts, *e.names)])
+        of_class = torch.tensor([*e.support_labels, *range(names)])
+        labels[i, torch.arange(examples + names), of_class] = 1.0
+        weights[i, :examples] = 1.0
+        weights[i, examples : examples + names] = name_weight
+        query[i, : len(e.query_texts)] = torch.tensor([rows[text] for text in e.query_texts])
+        query_labels[i, : len(e.query_labels)] = torch.tensor(e.query_labels)
+    return {
+        "support": support,
+        "support_labels": labels,
+        "support_weights": weights,
+        "query": query,
+        "query_labels": query_labels,
+    }
+
+
+class EpisodeCollator:
+    """Make a batch of token ids and index tensors from a list of episodes.
+
+    Tokenized texts are cached, the batch is padded to its longest text, and a text that occurs twice in
+    it has one row.
+
+    Args:
+        tokenizer: A tokenizer of transformers.
+        max_length: Texts are cut after so many tokens, with one warning.
+        name_weight: Weight of a class name in the support set.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, name_weight: float = 1.0) -> None:
+        self.tokens = TokenCache(tokenizer, max_length)
+        self.name_weight = name_weight
+
+    def __call__(self, episodes: Sequence[Episode]) -> dict[str, torch.Tensor]:
+        """Return `input_ids`, `attention_mask` `(n_texts, longest)` and what `index_episodes` returns."""
+        rows = distinct_texts(episodes)
+        pad_id = self.tokens.tokenizer.pad_token_id
+        input_ids, attention_mask = pad_ids(self.tokens(list(rows)), 0 if pad_id is None else pad_id)
+        indices = index_episodes(episodes, rows, self.name_weight)
+        return {"input_ids": input_ids, "attention_mask": attention_mask, **indices}
+
+
+class VectorCollator:
+    """Make a batch of embeddings and index tensors, for a frozen encoder whose vectors are cached.
+
+    Args:
+        rows: The row of each text in `vectors`.
+        vectors: `(n_texts, dim)` embeddings.
+        name_weight: Weight of a class name in the support set.
+    """
+
+    def __init__(self, rows: Mapping[str, int], vectors: torch.Tensor, name_weight: float = 1.0) -> None:
+        self.rows = rows
+        self.vectors = vectors
+        self.name_weight = name_weight
+
+    def __call__(self, episodes: Sequence[Episode]) -> dict[str, torch.Tensor]:
+        """Return `text_vectors` `(n_texts, dim)` and what `index_episodes` returns."""
+        rows = distinct_texts(episodes)
+        vectors = self.vectors[torch.tensor([self.rows[text] for text in rows])]
+        return {"text_vectors": vectors, **index_episodes(episodes, rows, self.name_weight)}

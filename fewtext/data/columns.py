@@ -1,0 +1,87 @@
+"""Which columns of a table hold the text and the label, and whether every row of them can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from datasets import ClassLabel, Dataset
+
+TEXT_COLUMNS = (
+    "text", "sentence", "utterance", "query", "question", "content",
+    "review", "comment", "tweet", "message", "review_body", "headline", "title",
+)  # fmt: skip
+LABEL_COLUMNS = (
+    "label_text", "label_name", "label", "intent", "category", "class", "sentiment", "emotion", "topic", "target",
+)  # fmt: skip
+
+
+def find_column(available: Sequence[str], wanted: str | None, known: Sequence[str], role: str, source: str) -> str:
+    """Return the column named `wanted`, else the first of the `known` names that the table has.
+
+    Raises `ValueError` naming the columns there are, if none fits.
+
+    >>> find_column(["id", "sentence"], None, TEXT_COLUMNS, "text", "my.csv")
+    'sentence'
+    """
+    if wanted is not None:
+        if wanted in available:
+            return wanted
+        raise ValueError(f"{source} has no column {wanted!r}; its columns are {', '.join(map(repr, available))}.")
+    for name in known:
+        if name in available:
+            return name
+    raise ValueError(
+        f"{source}: no {role} column found among {', '.join(map(repr, available))}; name it with {role}_column=."
+    )
+
+
+def check_texts(texts: Iterable[Any], where: str = "texts") -> list[str]:
+    """Return the texts as a list, or raise naming the first row that is not a non-empty string.
+
+    Args:
+        texts: Anything that yields texts: a list, an array, a pandas Series, a `datasets.Column`.
+        where: What to call them in the error.
+
+    Raises:
+        TypeError: `texts` is one string, or a row is None, NaN, or a number.
+        ValueError: a row is empty or white space.
+
+    >>> check_texts(["hello", ""])
+    Traceback (most recent call last):
+    ValueError: texts, row 1 is empty; every text needs at least one visible character.
+    """
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"{where} is a single string; pass a list of texts.")
+    checked = list(texts)
+    for row, text in enumerate(checked):
+        if not isinstance(text, str):
+            raise TypeError(f"{where}, row {row} is {text!r} ({type(text).__name__}); every text must be a string.")
+        if not text.strip():
+            raise ValueError(f"{where}, row {row} is empty; every text needs at least one visible character.")
+    return checked
+
+
+def label_names(dataset: Dataset, column: str, source: str) -> list[str]:
+    """Return the class name of every row of `column`: a ClassLabel, strings, or whole numbers.
+
+    Raises `ValueError` naming the first row without a usable label.
+    """
+    feature = dataset.features[column]
+    values = list(dataset[column])
+    if isinstance(feature, ClassLabel):
+        for row, value in enumerate(values):
+            if value is None or value < 0:
+                raise ValueError(f"{source}, column {column!r}, row {row} has no label ({value}).")
+        return [feature.names[value] for value in values]
+    names = []
+    for row, value in enumerate(values):
+        if isinstance(value, str) and value.strip():
+            names.append(value)
+        elif isinstance(value, int):  # bool too: False and True are class names like any other
+            names.append(str(value))
+        else:
+            raise ValueError(
+                f"{source}, column {column!r}, row {row} is {value!r}; a label is one class name or whole number."
+            )
+    return names

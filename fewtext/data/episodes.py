@@ -1,0 +1,183 @@
+"""Episodes: N-way K-shot draws from tasks, each a function of the seed and its number alone."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from fewtext.data.names import names_are_words, readable_name
+from fewtext.data.tasks import Task
+
+UNKNOWN = -1
+"""Label of a query whose class is absent from the support set."""
+
+Range = int | tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One small classification problem: a support set and the queries to classify with it.
+
+    Attributes:
+        task: Name of the task it was drawn from.
+        classes: Class names, `n_way` of them; labels are positions in this tuple.
+        support_texts: The examples, `n_support` of them, in random order.
+        support_labels: Their labels.
+        query_texts: The queries, `n_query` of them.
+        query_labels: Their labels; `UNKNOWN` (-1) for a query of an absent class.
+        names: The class names as texts, `n_way` of them, where they join the support set; else empty.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    support_texts: tuple[str, ...]
+    support_labels: tuple[int, ...]
+    query_texts: tuple[str, ...]
+    query_labels: tuple[int, ...]
+    names: tuple[str, ...] = ()
+
+
+class EpisodeDataset(Dataset[Episode]):
+    """Item i is episode i: N-way K-shot Q-query, drawn by a generator seeded with `(seed, i)`.
+
+    Args:
+        tasks: Where episodes come from, each with its weight.
+        length: Number of episodes.
+        way: Classes an episode; a pair is a range, of which each task uses what its classes allow.
+        shot: Support texts a class; a number or a range.
+        query: Queries a class; a number or a range.
+        n_unknown: Queries of classes that are absent from the episode; a number or a range.
+        names: Share of the episodes in which the class names join the support set; never those of a task
+            whose names are not words.
+        seed: The same seed gives the same episodes, in any order and on any number of processes.
+        small_classes: `error` names the classes with too few texts; `drop` leaves them out with a warning.
+
+    Raises:
+        ValueError: a class with too few texts (name, count, needed), or more ways than classes.
+
+    >>> task = Task("letters", list("aAbBcC"), list("xxyyzz"))
+    >>> episode = EpisodeDataset([task], length=10, way=2, shot=1, query=1, seed=3)[7]
+    >>> len(episode.classes), len(episode.support_texts), len(episode.query_texts)
+    (2, 2, 2)
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        *,
+        length: int,
+        way: Range = 5,
+        shot: Range = 1,
+        query: Range = 5,
+        n_unknown: Range = 0,
+        names: float = 0.0,
+        seed: int = 0,
+        small_classes: str = "error",
+    ) -> None:
+        if not tasks:
+            raise ValueError("EpisodeDataset: no tasks to draw episodes from.")
+        if length < 1:
+            raise ValueError(f"length is {length}; it must be at least 1.")
+        if small_classes not in ("error", "drop"):
+            raise ValueError(f"small_classes is {small_classes!r}; it is 'error' or 'drop'.")
+        if not 0 <= names <= 1:
+            raise ValueError(f"names is {names}; it is a share of the episodes, from 0 to 1.")
+        self.length = length
+        self.seed = seed
+        self.names = float(names)
+        self.way = _as_range("way", way, least=2)
+        self.shot = _as_range("shot", shot, least=1)
+        self.query = _as_range("query", query, least=1)
+        self.n_unknown = _as_range("n_unknown", n_unknown, least=0)
+        needed = self.shot[1] + self.query[1]
+        self.tasks = [_large_classes(task, needed, small_classes) for task in tasks]
+        spare = 1 if self.n_unknown[1] else 0
+        for task in self.tasks:
+            if self.way[0] + spare > len(task.classes):
+                unknown = ", and one more for the unknown queries" if spare else ""
+                raise ValueError(
+                    f"way is {self.way[0]} but task {task.name!r} has {len(task.classes)} classes{unknown}."
+                )
+        self._ways = [min(self.way[1], len(task.classes) - spare) for task in self.tasks]
+        if isinstance(way, int) and (
+            short := [t.name for t, w in zip(self.tasks, self._ways, strict=True) if w < way]
+        ):
+            raise ValueError(f"way is {way}, more than the classes of task {short[0]!r}.")
+        for task in self.tasks:
+            if self.n_unknown[1] > min(task.count(name) for name in task.classes):
+                raise ValueError(
+                    f"n_unknown is {self.n_unknown[1]}, more than the texts of the smallest class of {task.name!r}."
+                )
+        self._named = [names_are_words(task.classes) for task in self.tasks]
+        weights = np.array([task.weight for task in self.tasks])
+        self._chances = weights / weights.sum()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[Episode]:
+        return (self[i] for i in range(self.length))
+
+    def __getitem__(self, i: int) -> Episode:
+        if not 0 <= i < self.length:
+            raise IndexError(f"episode {i} of {self.length}")
+        rng = np.random.default_rng((self.seed, i))
+        which = int(rng.choice(len(self.tasks), p=self._chances)) if len(self.tasks) > 1 else 0
+        task = self.tasks[which]
+        way = int(rng.integers(self.way[0], self._ways[which] + 1))
+        shot = int(rng.integers(self.shot[0], self.shot[1] + 1))
+        query = int(rng.integers(self.query[0], self.query[1] + 1))
+        n_unknown = int(rng.integers(self.n_unknown[0], self.n_unknown[1] + 1))
+        order = rng.permutation(len(task.classes))
+        classes = tuple(task.classes[j] for j in order[:way])
+        support: list[tuple[str, int]] = []
+        queries: list[tuple[str, int]] = []
+        for label, name in enumerate(classes):
+            texts = task.texts_of[name]
+            drawn = rng.choice(len(texts), size=shot + query, replace=False)
+            support += [(texts[j], label) for j in drawn[:shot]]
+            queries += [(texts[j], label) for j in drawn[shot:]]
+        absent = [task.classes[j] for j in order[way:]]
+        taken: set[str] = set()
+        while len(taken) < n_unknown:
+            texts = task.texts_of[absent[int(rng.integers(len(absent)))]]
+            text = texts[int(rng.integers(len(texts)))]
+            if text not in taken:
+                taken.add(text)
+                queries.append((text, UNKNOWN))
+        support = [support[j] for j in rng.permutation(len(support))]
+        named = rng.random() < self.names and self._named[which]  # the last draw: names leave the rest as it was
+        return Episode(
+            task=task.name,
+            classes=classes,
+            support_texts=tuple(text for text, _ in support),
+            support_labels=tuple(label for _, label in support),
+            query_texts=tuple(text for text, _ in queries),
+            query_labels=tuple(label for _, label in queries),
+            names=tuple(readable_name(name) for name in classes) if named else (),
+        )
+
+
+def _as_range(name: str, value: Range, least: int) -> tuple[int, int]:
+    low, high = (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+    if not least <= low <= high:
+        raise ValueError(f"{name} is {value}; it must be at least {least}, and a range from small to large.")
+    return low, high
+
+
+def _large_classes(task: Task, needed: int, small_classes: str) -> Task:
+    small = {name: task.count(name) for name in task.classes if task.count(name) < needed}
+    if not small:
+        return task
+    named = ", ".join(f"{name!r} ({count})" for name, count in small.items())
+    message = f"task {task.name!r}: an episode needs {needed} distinct texts a class (shot + query); too few: {named}"
+    if small_classes == "error":
+        raise ValueError(f"{message}. Lower shot or query, or leave them out with small_classes='drop'.")
+    if len(small) == len(task.classes):
+        raise ValueError(f"{message}. No class is left.")
+    warnings.warn(f"{message}. Left out.", stacklevel=3)
+    return task.select(name for name in task.classes if name not in small)

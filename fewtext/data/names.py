@@ -1,0 +1,28 @@
+"""Class names as text: which read as words, and how they read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def readable_name(label: str) -> str:
+    """Return a class name as a person would write it.
+
+    >>> readable_name("card_arrival"), readable_name("BookFlight"), readable_name("lost luggage")
+    ('card arrival', 'book flight', 'lost luggage')
+    """
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)
+    words = re.sub(r"[\s_\-./:]+", " ", spaced).strip()
+    return words.lower() if words != label else label
+
+
+def names_are_words(labels: Iterable[str]) -> bool:
+    """Tell whether every class name says something: `card_arrival` does, `7` or `LABEL_7` does not.
+
+    >>> names_are_words(["card_arrival", "top-up"]), names_are_words(["0", "1"]), names_are_words(["class 3"])
+    (True, False, False)
+    """
+    empty = re.compile(r"(label|class|category|cluster|intent|topic|group|id)?[\W\d_]*", re.IGNORECASE)
+    names = list(labels)
+    return bool(names) and not any(empty.fullmatch(name) or not re.search(r"[^\W\d_]{2}", name) for name in names)

@@ -1,0 +1,173 @@
+"""From a name to tables: sample corpora, local files and folders, data in memory, the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from datasets import (
+    Dataset,
+    DatasetDict,
+    Features,
+    Value,
+    disable_progress_bars,
+    enable_progress_bars,
+    is_progress_bar_enabled,
+    load_dataset,
+    load_from_disk,
+)
+from datasets.exceptions import DatasetGenerationError
+
+SAMPLES = ("intents", "sentiment")
+BUILDERS = {".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+SMALL_FILE = 20_000_000  # bytes
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
+    "dev": "validation", "test": "test", "eval": "test",
+}  # fmt: skip
+
+
+Splits = Mapping[str, Dataset | Path]
+"""The splits of a corpus: a table, or the file that `read_table` makes one of."""
+
+
+def find_corpora(
+    source: str | Path | Dataset | DatasetDict, config: str | None = None, revision: str | None = None
+) -> dict[str, Splits]:
+    """Return the splits of each corpus of a source: one corpus, or many where it is a folder of folders.
+
+    Args:
+        source: `fewtext/intents` or `fewtext/sentiment`; a CSV, JSONL or Parquet file (also .gz); a folder
+            with train, validation or test files; a folder of such folders (one corpus each); a folder
+            written by `save_to_disk`; a `Dataset` or `DatasetDict`; else the id of a data set on the Hub.
+        config: Configuration of a Hub data set.
+        revision: Branch, tag or commit of a Hub data set.
+
+    Raises:
+        FileNotFoundError: a path that does not exist, or a folder without data files.
+    """
+    if isinstance(source, DatasetDict):
+        return {"memory": source}
+    if isinstance(source, Dataset):
+        return {"memory": {str(source.split or "train"): source}}
+    sample = str(source).removeprefix("fewtext/")
+    if str(source).startswith("fewtext/") and sample in SAMPLES:
+        path = Path(str(files("fewtext.data").joinpath("samples", f"{sample}.csv")))
+        return {sample: {"train": path}}
+    path = Path(source).expanduser()
+    if path.is_file():
+        return {path.name.split(".")[0]: {"train": path}}
+    if path.is_dir():
+        return _find_in_folder(path)
+    if path.suffix in BUILDERS or str(source).count("/") != 1 or str(source).startswith((".", "/", "~")):
+        raise FileNotFoundError(f"{source}: no such file or folder, and not the id of a Hub data set (owner/name).")
+    return {str(source): load_dataset(str(source), config, revision=revision)}
+
+
+def _builder(path: Path) -> str | None:
+    """The `datasets` builder for a file, by its ending: `train.csv.gz` is csv."""
+    endings = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    return BUILDERS.get(endings[-1]) if endings else None
+
+
+def _find_in_folder(folder: Path) -> dict[str, Splits]:
+    name = folder.resolve().name
+    if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
+        saved = load_from_disk(str(folder))
+        return {name: saved if isinstance(saved, DatasetDict) else {"train": saved}}
+    tables = [path for path in sorted(folder.iterdir()) if path.is_file() and _builder(path)]
+    splits: dict[str, Path] = {}
+    for path in tables:
+        split = SPLIT_NAMES.get(path.name.split(".")[0].lower())
+        if split in splits:
+            raise ValueError(f"{folder} has two files for the split {split!r}: {splits[split].name} and {path.name}.")
+        if split:
+            splits[split] = path
+    if splits:
+        return {name: splits}
+    if len(tables) == 1:
+        return {name: {"train": tables[0]}}
+    family: dict[str, Splits] = {}
+    for child in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if any(_builder(path) for path in child.iterdir() if path.is_file()):
+            family.update(_find_in_folder(child))
+    if not family:
+        raise FileNotFoundError(
+            f"{folder} holds no train, validation or test file (.csv, .jsonl or .parquet), nor folders that do."
+        )
+    return family
+
+
+def read_table(split: Dataset | Path) -> Dataset:
+    """Return a split as a table; raises `ValueError` with file and line for a file that does not parse."""
+    if isinstance(split, Dataset):
+        return split
+    builder = _builder(split)
+    if builder is None:
+        raise ValueError(f"{split}: cannot read this kind of file; use .csv, .jsonl or .parquet.")
+    try:
+        options = _csv_options(split) if builder == "csv" else {}
+        with _quiet(split.stat().st_size < SMALL_FILE):
+            return load_dataset(builder, data_files=str(split), split="train", **options)
+    except (DatasetGenerationError, EOFError, OSError, ValueError) as error:
+        raise ValueError(f"{split} does not parse: {_first_fault(split, builder) or error}.") from error
+
+
+@contextmanager
+def _quiet(quiet: bool) -> Iterator[None]:
+    """No progress bar for a file that is read at once."""
+    if not quiet or not is_progress_bar_enabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
+
+
+def _open(path: Path) -> TextIO:
+    opener = gzip.open if path.suffix == ".gz" else open
+    return cast(TextIO, opener(path, "rt", encoding="utf-8", newline=""))
+
+
+def _csv_options(path: Path) -> dict[str, Any]:
+    """All columns as strings, and no word as a missing value: the text "None" stays a text."""
+    with _open(path) as lines:
+        header = next(csv.reader(lines), [])
+    return {"features": Features({name: Value("string") for name in header}), "keep_default_na": False}
+
+
+def _first_fault(path: Path, builder: str) -> str | None:
+    """Say where a CSV or JSONL file stops being one, reading it again line by line."""
+    if path.stat().st_size == 0:
+        return "the file is empty"
+    if builder == "parquet":
+        return None
+    line = 0
+    try:
+        with _open(path) as lines:
+            if builder == "json":
+                for line, text in enumerate(lines, 1):
+                    if text.strip():
+                        json.loads(text)
+            else:
+                reader = csv.reader(lines, strict=True)
+                width = len(next(reader))
+                for row in reader:
+                    line = reader.line_num
+                    if len(row) != width:
+                        return f"line {line} has {len(row)} fields where the header has {width}"
+    except json.JSONDecodeError as error:
+        return f"line {line} is not JSON ({error.msg})"
+    except UnicodeDecodeError as error:
+        return f"after line {line} comes a byte that is not UTF-8 ({error.reason})"
+    except (csv.Error, EOFError, gzip.BadGzipFile) as error:
+        return f"after line {line}: {error}"
+    return None

@@ -1,0 +1,1 @@
+"""Weights in, numbers and pictures out."""

@@ -1,0 +1,1 @@
+"""A support set and a text in, an answer out."""

