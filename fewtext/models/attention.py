@@ -1,0 +1,124 @@
+"""Kernels, attention and the vote: pure functions on tensors, after Vinyals et al. 2016, arXiv:1606.04080.
+
+Shapes: `(..., n_query, dim)` queries, `(..., n_support, dim)` examples, `(..., n_support, n_way)` their
+labels, `(..., n_support)` their weights, where `...` are episodes. A weight of 0 takes an example out,
+which is how padding works.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def kernel_scores(query: Tensor, support: Tensor, kernel: str = "cosine") -> Tensor:
+    """Return k(x, x_i) `(..., n_query, n_support)`: cosine, negative squared Euclidean distance, or dot.
+
+    >>> kernel_scores(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 2.0]]))
+    tensor([[0.8000]])
+    """
+    if kernel == "cosine":
+        return normalize(query, dim=-1) @ normalize(support, dim=-1).mT
+    scores = query @ support.mT
+    if kernel == "dot":
+        return scores
+    return 2 * scores - query.square().sum(-1, keepdim=True) - support.square().sum(-1)[..., None, :]
+
+
+def prototypes(support: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted mean vector of each class, `(..., n_way, dim)`; 0 for a class without examples."""
+    shares = labels * weights[..., None]
+    return (shares.mT @ support) / shares.sum(-2)[..., None].clamp_min(torch.finfo(support.dtype).tiny)
+
+
+def class_scores(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Return log Σ_i w_i y_ic exp(s_i) `(..., n_query, n_way)`; -inf for a class without examples.
+
+    Args:
+        scores: `(..., n_query, n_support)` scaled kernel scores τ k(x, x_i).
+        labels: `(..., n_support, n_way)` shares of each class in each example, 0 to 1.
+        weights: `(..., n_support)` weight of each example.
+    """
+    peak = _peak(scores, weights)
+    summed = torch.exp((scores - peak).clamp_max(0)) @ (labels * weights[..., None])
+    present = ((labels > 0) & (weights > 0)[..., None]).any(-2)[..., None, :]
+    # A class all of whose examples are far off underflows to 0: the smallest number stands in for it, so
+    # that its log-probability stays finite.
+    return torch.where(present, summed.clamp_min(torch.finfo(summed.dtype).tiny).log() + peak, -torch.inf)
+
+
+def vote(
+    query: Tensor,
+    support: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    *,
+    temperature: Tensor | float,
+    prototype_share: Tensor | float = 0.0,
+    kernel: str = "cosine",
+    class_vote: str = "sum",
+) -> Tensor:
+    """Return the log-probability of each class, `(..., n_query, n_way)`.
+
+    `sum` is equation 1 of the paper, ŷ = Σ_i a(x, x_i) y_i with a = softmax_i(τ k(x, x_i)); for labels that
+    are distributions or several classes it is the attention-weighted mean of the label vectors. The other
+    votes compare class scores by a softmax over the classes: `mean` divides a class's sum by its weight,
+    `prototype` compares x with the class's mean vector (Snell et al. 2017), `mixed` mixes the scores of both.
+
+    >>> support, labels = torch.eye(2), torch.eye(2)
+    >>> vote(torch.tensor([[1.0, 0.0]]), support, labels, torch.ones(2), temperature=1.0).exp()
+    tensor([[0.7311, 0.2689]])
+    """
+    if class_vote == "prototype":
+        return _log_softmax(_prototype_scores(query, support, labels, weights, temperature, kernel))
+    scores = temperature * kernel_scores(query, support, kernel)
+    summed = class_scores(scores, labels, weights)
+    if class_vote == "sum":
+        everything = scores.masked_fill(~(weights > 0)[..., None, :], -torch.inf)
+        total = torch.logsumexp(everything + weights.clamp_min(torch.finfo(scores.dtype).tiny).log()[..., None, :], -1)
+        return summed - total[..., None]
+    sizes = (labels * weights[..., None]).sum(-2)[..., None, :]
+    mean = summed - sizes.clamp_min(torch.finfo(scores.dtype).tiny).log()
+    if class_vote == "mean":
+        return _log_softmax(mean)
+    absent = torch.isinf(mean)
+    proto = _prototype_scores(query, support, labels, weights, temperature, kernel)
+    mixed = prototype_share * proto.masked_fill(absent, 0) + (1 - prototype_share) * mean.masked_fill(absent, 0)
+    return _log_softmax(mixed.masked_fill(absent, -torch.inf))
+
+
+def attention(scores: Tensor, labels: Tensor, weights: Tensor, log_probs: Tensor) -> Tensor:
+    """Return how much of each query's answer each example decided, `(..., n_query, n_support)`.
+
+    a_i = Σ_c p_c softmax_{i in c}(s_i): each class's probability is shared out over its examples by their
+    kernel scores. For the votes `sum` and `mean` this is the paper's attention; rows add up to 1 where
+    every example has one class.
+    """
+    peak = _peak(scores, weights)
+    absent = torch.isinf(log_probs)
+    within = class_scores(scores, labels, weights).masked_fill(absent, 0)
+    factor = torch.exp((log_probs.masked_fill(absent, 0) - within + peak).clamp_max(80)).masked_fill(absent, 0)
+    return torch.exp((scores - peak).clamp_max(0)) * weights[..., None, :] * (factor @ labels.mT)
+
+
+def represent(attention_weights: Tensor, support: Tensor) -> Tensor:
+    """Return h(x) = Σ_i a(x, x_i) g(x_i), `(..., n_query, dim)`: x placed by what it resembles."""
+    return attention_weights @ support
+
+
+def _peak(scores: Tensor, weights: Tensor) -> Tensor:
+    """The largest score of each query, `(..., n_query, 1)`, taken out before exponentials."""
+    return scores.detach().masked_fill(~(weights > 0)[..., None, :], -torch.inf).amax(-1, keepdim=True)
+
+
+def _prototype_scores(
+    query: Tensor, support: Tensor, labels: Tensor, weights: Tensor, temperature: Tensor | float, kernel: str
+) -> Tensor:
+    scores = temperature * kernel_scores(query, prototypes(support, labels, weights), kernel)
+    absent = ~((labels > 0) & (weights > 0)[..., None]).any(-2)
+    return scores.masked_fill(absent[..., None, :], -torch.inf)
+
+
+def _log_softmax(scores: Tensor) -> Tensor:
+    return torch.log_softmax(scores, dim=-1)

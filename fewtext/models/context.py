@@ -1,0 +1,102 @@
+"""Full-context embeddings: texts embedded in view of the whole support set.
+
+Vinyals et al. 2016, arXiv:1606.04080, section 2.1.2 and appendix A, with learned gates γ that start at 0.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from fewtext.models.configuration import MatchingNetworkConfig
+
+
+class Center(nn.Module):
+    """Subtract a learned share of the support set's mean from every vector, then normalise."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.start = share
+        self.share = nn.Parameter(torch.tensor(float(share)))
+
+    def forward(self, vectors: Tensor, support: Tensor, weights: Tensor) -> Tensor:
+        """Return the vectors `(..., n, dim)` centered on `support` `(..., n_support, dim)` by its weights."""
+        total = weights.sum(-1)[..., None, None].clamp_min(torch.finfo(support.dtype).tiny)
+        mean = (weights[..., None, :] @ support) / total
+        return normalize(vectors - self.share * mean, dim=-1)
+
+
+class FullContextEmbedding(nn.Module):
+    """g(x_i, S) = g'(x_i) + γ (→h_i + ←h_i), a bidirectional LSTM over the support set (appendix A.2)."""
+
+    def __init__(self, config: MatchingNetworkConfig) -> None:
+        super().__init__()
+        size = config.context_size or config.embedding_size
+        self.lstm = nn.LSTM(config.embedding_size, size, batch_first=True, bidirectional=True)
+        self.project = _projection(size, config.embedding_size)
+        self.gate = nn.Parameter(torch.tensor(float(config.context_gate)))
+
+    def forward(self, support: Tensor, weights: Tensor) -> Tensor:
+        """Return `(n_episodes, n_support, dim)` embeddings in context; rows of weight 0 must come last."""
+        lengths = (weights > 0).sum(-1).clamp_min(1)
+        packed = nn.utils.rnn.pack_padded_sequence(support, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], True, total_length=support.shape[1])
+        forward, backward = states.chunk(2, dim=-1)
+        return support + self.gate * self.project(forward + backward)
+
+
+class AttentionLSTM(nn.Module):
+    """f(x, S) = h_K: K steps of an LSTM that reads the support set by attention (equations 3 to 6).
+
+    ĥ_k, c_k = LSTM(f'(x), [h_{k-1}, r_{k-1}], c_{k-1}); h_k = f'(x) + γ ĥ_k;
+    r_k = Σ_i softmax_i(h_k · g(x_i)) g(x_i); h_0 and c_0 are 0.
+    """
+
+    def __init__(self, config: MatchingNetworkConfig) -> None:
+        super().__init__()
+        size = config.context_size or config.embedding_size
+        self.steps = config.context_steps
+        self.size = size
+        self.gates = nn.Linear(3 * config.embedding_size, 4 * size)
+        self.project = _projection(size, config.embedding_size)
+        self.gate = nn.Parameter(torch.tensor(float(config.context_gate)))
+
+    def forward(self, query: Tensor, support: Tensor, weights: Tensor) -> Tensor:
+        """Return `(..., n_query, dim)` queries that have read `support` `(..., n_support, dim)`."""
+        log_weights = weights.clamp_min(torch.finfo(support.dtype).tiny).log()
+        log_weights = log_weights.masked_fill(weights == 0, -torch.inf)[..., None, :]
+        hidden = torch.zeros_like(query)
+        cell = query.new_zeros(*query.shape[:-1], self.size)
+        for _ in range(self.steps):
+            read = torch.softmax(hidden @ support.mT + log_weights, dim=-1) @ support
+            into, forget, new, out = self.gates(torch.cat([query, hidden, read], dim=-1)).chunk(4, dim=-1)
+            cell = torch.sigmoid(forget) * cell + torch.sigmoid(into) * torch.tanh(new)
+            hidden = query + self.gate * self.project(torch.sigmoid(out) * torch.tanh(cell))
+        return hidden if self.steps else query
+
+
+class Context(nn.Module):
+    """The context of a configuration: `none`, `center`, or `lstm` (center, then both LSTMs)."""
+
+    def __init__(self, config: MatchingNetworkConfig) -> None:
+        super().__init__()
+        self.center = Center(config.center_share) if config.context != "none" else None
+        self.support_lstm = FullContextEmbedding(config) if config.context == "lstm" else None
+        self.query_lstm = AttentionLSTM(config) if config.context == "lstm" else None
+
+    def embed_support(self, support: Tensor, weights: Tensor) -> Tensor:
+        """Return g(x_i, S) `(n_episodes, n_support, dim)` for g'(x_i)."""
+        centered = self.center(support, support, weights) if self.center is not None else support
+        return self.support_lstm(centered, weights) if self.support_lstm is not None else centered
+
+    def embed_query(self, query: Tensor, support: Tensor, support_in_context: Tensor, weights: Tensor) -> Tensor:
+        """Return f(x, S) `(n_episodes, n_query, dim)` for f'(x), g'(x_i) and g(x_i, S)."""
+        centered = self.center(query, support, weights) if self.center is not None else query
+        if self.query_lstm is None:
+            return centered
+        return self.query_lstm(centered, support_in_context, weights)
+
+
+def _projection(size: int, embedding_size: int) -> nn.Module:
+    return nn.Identity() if size == embedding_size else nn.Linear(size, embedding_size, bias=False)

@@ -1,0 +1,84 @@
+"""Encoding many texts: sorted by length, in batches of a bounded number of padded tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from fewtext.data.columns import check_texts
+from fewtext.data.tokenization import pad_ids, tokenize, warn_truncated
+
+if TYPE_CHECKING:
+    from fewtext.models.modeling import MatchingNetwork
+
+TRAINING_TOKENS = 2048
+"""Padded tokens in one pass of the encoder while training."""
+
+
+def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Yield rows, short texts first, in batches of at most `batch_tokens` padded tokens (at least one text).
+
+    >>> list(batches_by_length([5, 1, 2], batch_tokens=4))
+    [[1, 2], [0]]
+    """
+    batch: list[int] = []
+    for row in np.argsort(np.asarray(lengths), kind="stable").tolist():
+        if batch and (len(batch) + 1) * lengths[row] > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+@torch.inference_mode()
+def embed_texts(
+    model: MatchingNetwork, texts: Sequence[str], *, support: bool, batch_tokens: int, show_progress: bool | None
+) -> Tensor:
+    """Return the embeddings of texts, `(n_texts, dim)`; see `MatchingNetwork.embed`."""
+    tokenizer = model.tokenizer
+    if tokenizer is None:
+        raise TypeError("this model has no tokenizer, so it cannot read texts; set model.tokenizer.")
+    texts = check_texts(texts)
+    vectors = torch.empty(len(texts), model.config.embedding_size, dtype=model.log_temperature.dtype).to(model.device)
+    if not texts:
+        return vectors
+    ids, truncated = tokenize(tokenizer, texts, model.max_length)
+    if truncated and not model.warned_truncation:
+        warn_truncated(truncated, model.max_length)
+        model.warned_truncation = True
+    pad_id = tokenizer.pad_token_id or 0
+    training = model.training
+    model.eval()
+    try:
+        # delay: a bar appears only where the work takes longer than two seconds
+        with tqdm(total=len(texts), desc="Encoding", unit="text", delay=2, disable=show_progress is False) as bar:
+            for rows in batches_by_length([len(row) for row in ids], batch_tokens):
+                input_ids, mask = pad_ids([ids[row] for row in rows], pad_id)
+                padded = None if bool(mask.all()) else mask.to(model.device)
+                vectors[rows] = model.encode(input_ids.to(model.device), padded, support=support).to(vectors.dtype)
+                bar.update(len(rows))
+    finally:
+        model.train(training)
+    return vectors.clone()
+
+
+def encode_by_length(encode: Callable[[Tensor, Tensor], Tensor], input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """Encode a padded batch in passes of similar length, `(n_texts, dim)`, with gradients.
+
+    The texts of an episode differ in length; one pass over all of them would spend most of it on padding.
+    """
+    lengths = attention_mask.sum(-1).tolist()
+    order, parts = [], []
+    for rows in batches_by_length(lengths, TRAINING_TOKENS):
+        longest = max(lengths[row] for row in rows)
+        parts.append(encode(input_ids[rows, :longest], attention_mask[rows, :longest]))
+        order += rows
+    restore = torch.empty(len(order), dtype=torch.long)
+    restore[order] = torch.arange(len(order))
+    return torch.cat(parts)[restore.to(input_ids.device)]
