@@ -22,3 +22,4 @@ _NAMES = {
     "FewShotClassifier": "fewtext.inference.classifier",
 }
 __getattr__, __dir__ = lazy_names(__name__, _NAMES)
+__all__ = list(_NAMES)

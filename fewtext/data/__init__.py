@@ -12,3 +12,4 @@ _NAMES = {
     "EpisodeCollator": "fewtext.data.collator",
 }
 __getattr__, __dir__ = lazy_names(__name__, _NAMES)
+__all__ = list(_NAMES)

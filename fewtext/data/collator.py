@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from fewtext.data.episodes import Episode
@@ -22,7 +23,7 @@ def distinct_texts(episodes: Sequence[Episode]) -> dict[str, int]:
 
 def index_episodes(
     episodes: Sequence[Episode], rows: Mapping[str, int], name_weight: float = 1.0
-) -> dict[str, torch.Tensor]:
+) -> dict[str, Tensor]:
     """Return the episodes as padded index tensors.
 
     Args:
@@ -33,7 +34,8 @@ def index_episodes(
     Returns:
         `support` `(n_episodes, n_support)` rows; `support_labels` `(n_episodes, n_support, n_way)` one-hot;
         `support_weights` `(n_episodes, n_support)`, 0 where padded; `query` `(n_episodes, n_query)` rows;
-        `query_labels` `(n_episodes, n_query)`, -1 for unknown, -100 where padded.
+        `query_labels` `(n_episodes, n_query)`, -1 for unknown, -100 where padded; `episode_numbers`
+        `(n_episodes,)`.
     """
     n = len(episodes)
     n_support = max(len(e.support_texts) + len(e.names) for e in episodes)
@@ -59,6 +61,7 @@ def index_episodes(
         "support_weights": weights,
         "query": query,
         "query_labels": query_labels,
+        "episode_numbers": torch.tensor([e.number for e in episodes]),
     }
 
 
@@ -78,7 +81,7 @@ class EpisodeCollator:
         self.tokens = TokenCache(tokenizer, max_length)
         self.name_weight = name_weight
 
-    def __call__(self, episodes: Sequence[Episode]) -> dict[str, torch.Tensor]:
+    def __call__(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
         """Return `input_ids`, `attention_mask` `(n_texts, longest)` and what `index_episodes` returns."""
         rows = distinct_texts(episodes)
         pad_id = self.tokens.tokenizer.pad_token_id
@@ -91,18 +94,24 @@ class VectorCollator:
     """Make a batch of embeddings and index tensors, for a frozen encoder whose vectors are cached.
 
     Args:
-        rows: The row of each text in `vectors`.
-        vectors: `(n_texts, dim)` embeddings.
+        rows: The row of each text in the tables.
+        queries: `(n_texts, dim)` embeddings f'.
+        examples: `(n_texts, dim)` embeddings g'; the same tensor where the encoder is shared.
         name_weight: Weight of a class name in the support set.
     """
 
-    def __init__(self, rows: Mapping[str, int], vectors: torch.Tensor, name_weight: float = 1.0) -> None:
+    def __init__(self, rows: Mapping[str, int], queries: Tensor, examples: Tensor, name_weight: float = 1.0) -> None:
         self.rows = rows
-        self.vectors = vectors
+        self.queries = queries
+        self.examples = examples
         self.name_weight = name_weight
 
-    def __call__(self, episodes: Sequence[Episode]) -> dict[str, torch.Tensor]:
-        """Return `text_vectors` `(n_texts, dim)` and what `index_episodes` returns."""
+    def __call__(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
+        """Return `text_vectors`, `support_vectors` `(n_texts, dim)` and what `index_episodes` returns."""
         rows = distinct_texts(episodes)
-        vectors = self.vectors[torch.tensor([self.rows[text] for text in rows])]
-        return {"text_vectors": vectors, **index_episodes(episodes, rows, self.name_weight)}
+        chosen = torch.tensor([self.rows[text] for text in rows])
+        return {
+            "text_vectors": self.queries[chosen],
+            "support_vectors": self.examples[chosen],
+            **index_episodes(episodes, rows, self.name_weight),
+        }

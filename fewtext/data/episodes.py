@@ -30,6 +30,7 @@ class Episode:
         query_texts: The queries, `n_query` of them.
         query_labels: Their labels; `UNKNOWN` (-1) for a query of an absent class.
         names: The class names as texts, `n_way` of them, where they join the support set; else empty.
+        number: Its number in the data set it comes from.
     """
 
     task: str
@@ -39,6 +40,7 @@ class Episode:
     query_texts: tuple[str, ...]
     query_labels: tuple[int, ...]
     names: tuple[str, ...] = ()
+    number: int = 0
 
 
 class EpisodeDataset(Dataset[Episode]):
@@ -159,6 +161,7 @@ class EpisodeDataset(Dataset[Episode]):
             query_texts=tuple(text for text, _ in queries),
             query_labels=tuple(label for _, label in queries),
             names=tuple(readable_name(name) for name in classes) if named else (),
+            number=i,
         )
 
 

@@ -154,7 +154,8 @@ def _first_fault(path: Path, builder: str) -> str | None:
     try:
         with _open(path) as lines:
             if builder == "json":
-                for line, text in enumerate(lines, 1):
+                for text in lines:
+                    line += 1
                     if text.strip():
                         json.loads(text)
             else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,30 @@ def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[lis
         batch.append(row)
     if batch:
         yield batch
+
+
+@dataclass(frozen=True)
+class TextVectors:
+    """The embeddings of distinct texts.
+
+    Attributes:
+        rows: The row of each text.
+        queries: `(n_texts, dim)` f'.
+        examples: `(n_texts, dim)` g'; the same tensor where the encoder is shared.
+    """
+
+    rows: Mapping[str, int]
+    queries: Tensor
+    examples: Tensor
+
+
+def text_vectors(model: MatchingNetwork, texts: Iterable[str], show_progress: bool | None = None) -> TextVectors:
+    """Embed each distinct text once, as a query and as an example."""
+    rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    queries = model.embed(list(rows), show_progress=show_progress)
+    if model.support_encoder is None:
+        return TextVectors(rows, queries, queries)
+    return TextVectors(rows, queries, model.embed(list(rows), support=True, show_progress=show_progress))
 
 
 @torch.inference_mode()

@@ -1,0 +1,204 @@
+"""Meta-training: transformers' Trainer, driven by Accelerate, on episodes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import gather_object
+from torch import nn
+from transformers import Trainer, TrainerCallback
+
+from fewtext.data.collator import EpisodeCollator, VectorCollator
+from fewtext.data.episodes import EpisodeDataset
+from fewtext.data.names import readable_name
+from fewtext.data.tasks import Task
+from fewtext.evaluation.episodic import draw_episodes, evaluate_episodes
+from fewtext.evaluation.statistics import mean_interval
+from fewtext.models.embedding import TextVectors, text_vectors
+from fewtext.models.modeling import MatchingNetwork
+from fewtext.training.arguments import EpisodicTrainingArguments
+from fewtext.training.checkpoints import CheckpointMarker, last_complete_checkpoint
+
+
+class EpisodicTrainer(Trainer):
+    """Meta-train a Matching Network on episodes; callbacks, trackers, checkpoints and devices are Trainer's.
+
+    Item i of the data is episode i, drawn by (seed, i), and dropout is seeded by the episode too: the same
+    seed gives the same weights on one process or several, killed and resumed or not.
+
+    Args:
+        model: The model, with its tokenizer.
+        args: The arguments.
+        train_tasks: Tasks to draw training episodes from.
+        eval_tasks: Tasks of classes that training does not see, for evaluation and early stopping.
+        callbacks: Callbacks of transformers, such as `EarlyStoppingCallback`.
+
+    Raises:
+        ValueError: classes with too few texts, more ways than classes, or processes that did not start.
+        TypeError: the model has no tokenizer.
+    """
+
+    args: EpisodicTrainingArguments
+
+    def __init__(
+        self,
+        model: MatchingNetwork,
+        args: EpisodicTrainingArguments,
+        train_tasks: Sequence[Task],
+        eval_tasks: Sequence[Task] | None = None,
+        callbacks: list[TrainerCallback] | None = None,
+    ) -> None:
+        if model.tokenizer is None:
+            raise TypeError("EpisodicTrainer: the model has no tokenizer; set model.tokenizer.")
+        _check_processes(args)
+        self.train_tasks = list(train_tasks)
+        self.eval_tasks = list(eval_tasks or [])
+        episodes = EpisodeDataset(
+            self.train_tasks,
+            length=args.n_episodes,
+            way=_pair(args.way),
+            shot=_pair(args.shot),
+            query=_pair(args.query),
+            n_unknown=_pair(args.n_unknown),
+            names=args.names,
+            seed=args.seed,
+            small_classes=args.small_classes,
+        )
+        eval_dataset = None
+        for setting in args.eval_settings if self.eval_tasks else []:  # a bad setting shows before training
+            eval_dataset = draw_episodes(self.eval_tasks, setting, args.eval_episodes, args.seed, args.small_classes)
+        _freeze(model, args, trains_membership=episodes.n_unknown[1] > 0)
+        self.vectors: TextVectors | None = None
+        collator: EpisodeCollator | VectorCollator
+        if args.freeze_encoder:
+            self.vectors = text_vectors(model.to(args.device), _all_texts([*self.train_tasks, *self.eval_tasks]))
+            collator = VectorCollator(
+                self.vectors.rows, self.vectors.queries.cpu(), self.vectors.examples.cpu(), model.config.name_weight
+            )
+        else:
+            collator = EpisodeCollator(model.tokenizer, model.max_length, model.config.name_weight)
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=collator,
+            train_dataset=episodes,
+            eval_dataset=eval_dataset,
+            callbacks=[CheckpointMarker(), *(callbacks or [])],
+        )
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
+        """Train; with `resume_from_checkpoint=True` go on from the newest checkpoint that is whole, if any."""
+        if resume_from_checkpoint is True:
+            resume_from_checkpoint = last_complete_checkpoint(self.args.output_dir or ".")
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Run one micro-batch with dropout seeded by its first episode, whatever process it is on."""
+        first = int(inputs.pop("episode_numbers")[0])
+        seed = int(np.random.SeedSequence((self.args.seed, first)).generate_state(1)[0])
+        devices = [self.args.device] if self.args.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(seed)
+            return super().training_step(model, inputs, num_items_in_batch)
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+        """Make the optimizer: the encoder at `learning_rate`, all else at `matching_learning_rate`."""
+        if self.optimizer is None:
+            optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args)
+            self.optimizer = optimizer_class(self._parameter_groups(), **options)
+        return self.optimizer
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Evaluate on the episodes of `eval_tasks`, shared over the processes.
+
+        Returns:
+            `eval_accuracy` (mean over the settings), `eval_loss`, and accuracy, its interval and macro-F1
+            of each setting, such as `eval_5way_1shot_accuracy`.
+        """
+        if not self.eval_tasks:
+            raise ValueError("EpisodicTrainer.evaluate: no eval_tasks were given.")
+        rank, world = self.args.process_index, self.args.world_size
+        scores = evaluate_episodes(
+            self.accelerator.unwrap_model(self.model),
+            self.eval_tasks,
+            self.args.eval_settings,
+            n_episodes=self.args.eval_episodes,
+            seed=self.args.seed,
+            episodes=range(rank, self.args.eval_episodes, world),
+            small_classes=self.args.small_classes,
+            vectors=self.vectors,
+            show_progress=None if rank == 0 and not self.args.disable_tqdm else False,
+        )
+        mine = [[(s.accuracies, s.f1s, s.losses) for s in scores]]
+        every = gather_object(mine) if world > 1 else mine
+        metrics: dict[str, float] = {}
+        accuracies, losses = [], []
+        for k, setting in enumerate(self.args.eval_settings):
+            accuracy, f1, loss = (_interleave([process[k][j] for process in every]) for j in range(3))
+            estimate = mean_interval(accuracy)
+            metrics[f"{metric_key_prefix}_{setting.key}_accuracy"] = estimate.mean
+            metrics[f"{metric_key_prefix}_{setting.key}_interval"] = estimate.half_width
+            metrics[f"{metric_key_prefix}_{setting.key}_f1"] = float(f1.mean())
+            accuracies.append(estimate.mean)
+            losses.append(float(loss.mean()))
+        metrics[f"{metric_key_prefix}_accuracy"] = float(np.mean(accuracies))
+        metrics[f"{metric_key_prefix}_loss"] = float(np.mean(losses))
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        model = self.model
+        decays = set(self.get_decay_parameter_names(model))
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            of_encoder = name.startswith(("encoder.", "support_encoder."))
+            rate = self.args.learning_rate if of_encoder else self.args.matching_learning_rate
+            # Scalars (temperature, gates, shares) have a meaning at 0, so decay must not pull them there.
+            decay = self.args.weight_decay if name in decays and parameter.dim() > 0 else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+        return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
+
+
+def _pair(value: Any) -> Any:
+    """A range from YAML is a list."""
+    return value if isinstance(value, int) else tuple(value)
+
+
+def _interleave(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Put the results of the processes back in the order of the episodes: rank r had r, r + n, ..."""
+    whole = np.empty(sum(len(part) for part in parts))
+    for rank, part in enumerate(parts):
+        whole[rank :: len(parts)] = part
+    return whole
+
+
+def _all_texts(tasks: Sequence[Task]) -> list[str]:
+    return [text for task in tasks for text in (*task.texts, *map(readable_name, task.classes))]
+
+
+def _freeze(model: MatchingNetwork, args: EpisodicTrainingArguments, trains_membership: bool) -> None:
+    for encoder in (model.encoder, model.support_encoder):
+        if encoder is not None:
+            encoder.requires_grad_(not args.freeze_encoder)
+    model.membership.requires_grad_(trains_membership)
+
+
+def _check_processes(args: EpisodicTrainingArguments) -> None:
+    """Stop where a launcher asked for processes that did not find each other: each would train a copy."""
+    wanted = int(os.environ.get("WORLD_SIZE", "1"))
+    if args.world_size != wanted:
+        raise ValueError(
+            f"{wanted} processes were started but {args.world_size} found each other. On a CPU set "
+            "ACCELERATE_USE_CPU=true, or launch with recipes/accelerate/cpu_2.yaml."
+        )
