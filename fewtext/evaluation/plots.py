@@ -67,3 +67,7 @@ def plot_attention(
     axes.set_title("Which examples decided")
     figure.savefig(file)
     return Path(file)
+
+
+def _short(text: str) -> str:
+    return textwrap.shorten(text, 46, placeholder="…")

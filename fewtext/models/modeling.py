@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -341,11 +342,8 @@ class MatchingNetwork(PreTrainedModel):
             return encode_by_length(self.encode, input_ids, attention_mask), None
         tables = []
         for rows, is_support in ((query.unique(), False), (support.unique(), True)):
-            vectors = encode_by_length(
-                lambda ids, mask, side=is_support: self.encode(ids, mask, support=side),
-                input_ids[rows],
-                attention_mask[rows],
-            )
+            encode = partial(self.encode, support=is_support)
+            vectors = encode_by_length(encode, input_ids[rows], attention_mask[rows])
             table = vectors.new_zeros(len(input_ids), vectors.shape[-1])
             tables.append(table.index_copy(0, rows, vectors))
         return tables[0], tables[1]

@@ -27,6 +27,8 @@ class EpisodicTrainingArguments(TrainingArguments):
         small_classes: `error` names classes with too few texts; `drop` leaves them out with a warning.
         matching_learning_rate: Learning rate of all that is not the encoder: context, kernel, vote, head.
         freeze_encoder: Train only those, on embeddings computed once.
+        early_stopping_patience: Stop after so many evaluations without a better `eval_accuracy`, and keep the
+            best model; None trains to the end.
         eval_episodes: Episodes of each evaluation setting.
         eval_way: Classes an evaluation episode.
         eval_shots: Support texts a class; several are several settings.
@@ -62,6 +64,7 @@ class EpisodicTrainingArguments(TrainingArguments):
     small_classes: str = "error"
     matching_learning_rate: float = 1e-3
     freeze_encoder: bool = False
+    early_stopping_patience: int | None = None
     eval_episodes: int = 200
     eval_way: int = 5
     eval_shots: tuple[int, ...] = (1,)
@@ -70,6 +73,10 @@ class EpisodicTrainingArguments(TrainingArguments):
 
     def __post_init__(self) -> None:
         """Refuse what would go wrong later."""
+        if self.early_stopping_patience is not None:
+            self.load_best_model_at_end = True
+            self.metric_for_best_model = "eval_accuracy"
+            self.greater_is_better = True
         super().__post_init__()
         if self.device.type == "cpu":
             self.dataloader_pin_memory = False  # pinning has nothing to copy to, and torch warns of it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -25,7 +24,7 @@ class CheckpointMarker(TrainerCallback):
         if folder.is_dir():
             temporary = folder / f".{MARKER}"
             temporary.write_text(f"{state.global_step}\n", encoding="utf-8")
-            os.replace(temporary, folder / MARKER)
+            temporary.replace(folder / MARKER)
 
 
 def last_complete_checkpoint(output_dir: str | Path) -> str | None:

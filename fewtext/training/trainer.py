@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object
 from torch import nn
-from transformers import Trainer, TrainerCallback
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
 from fewtext.data.collator import EpisodeCollator, VectorCollator
 from fewtext.data.episodes import EpisodeDataset
@@ -75,22 +75,27 @@ class EpisodicTrainer(Trainer):
         self.vectors: TextVectors | None = None
         collator: EpisodeCollator | VectorCollator
         if args.freeze_encoder:
-            self.vectors = text_vectors(model.to(args.device), _all_texts([*self.train_tasks, *self.eval_tasks]))
+            model.to(args.device)  # type: ignore[arg-type]
+            self.vectors = text_vectors(model, _all_texts([*self.train_tasks, *self.eval_tasks]))
             collator = VectorCollator(
                 self.vectors.rows, self.vectors.queries.cpu(), self.vectors.examples.cpu(), model.config.name_weight
             )
         else:
             collator = EpisodeCollator(model.tokenizer, model.max_length, model.config.name_weight)
+        patience = args.early_stopping_patience
+        stopping = [] if patience is None else [EarlyStoppingCallback(early_stopping_patience=patience)]
         super().__init__(
             model=model,
             args=args,
             data_collator=collator,
             train_dataset=episodes,
             eval_dataset=eval_dataset,
-            callbacks=[CheckpointMarker(), *(callbacks or [])],
+            callbacks=[CheckpointMarker(), *stopping, *(callbacks or [])],
         )
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
+    def train(  # type: ignore[override]
+        self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any
+    ) -> Any:
         """Train; with `resume_from_checkpoint=True` go on from the newest checkpoint that is whole, if any."""
         if resume_from_checkpoint is True:
             resume_from_checkpoint = last_complete_checkpoint(self.args.output_dir or ".")
@@ -157,6 +162,7 @@ class EpisodicTrainer(Trainer):
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         model = self.model
+        assert isinstance(model, nn.Module)
         decays = set(self.get_decay_parameter_names(model))
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in model.named_parameters():

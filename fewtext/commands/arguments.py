@@ -1,0 +1,171 @@
+"""Typed arguments of the commands: dataclasses, filled from a YAML file and `key=value` overrides."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass
+class DataArguments:
+    """Which corpora to learn from, and how to split them.
+
+    Args:
+        data: A Hub id, a file or folder, `fewtext/intents`, `fewtext/sentiment`; or a list of mappings, one a
+            corpus, with the arguments of `load_tasks` (source, weight, ...).
+        config: Configuration of a Hub data set.
+        revision: Branch, tag or commit of a Hub data set.
+        text_column: Column of the texts; found by its name where not given.
+        label_column: Column of the labels; found likewise.
+        task_column: Column that splits the corpus into tasks.
+        split_by: `given` (the splits train, validation, test), `classes` or `tasks` (disjoint, by fraction);
+            `auto` takes the given ones where they share no class, else splits by classes.
+        split: Which splits to pool before splitting by classes or tasks; by default all.
+        split_seed: Which classes or tasks go where.
+        validation_tasks: Names of the tasks to validate on, for `split_by: tasks`.
+        test_tasks: Names of the tasks to test on; all others are trained on.
+    """
+
+    data: Any = "fewtext/intents"
+    config: str | None = None
+    revision: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    task_column: str | None = None
+    split_by: str = "auto"
+    split: str | None = None
+    split_seed: int = 0
+    validation_tasks: list[str] | None = None
+    test_tasks: list[str] | None = None
+
+
+@dataclass
+class ModelArguments:
+    """Which model to start from.
+
+    Args:
+        model: A fewtext model to go on from, or an encoder (folder or Hub id); by default all-MiniLM-L6-v2.
+        model_settings: Fields of `MatchingNetworkConfig`, for an encoder.
+    """
+
+    model: str | None = None
+    model_settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TestArguments:
+    """How to measure, on classes or tasks that training has not seen.
+
+    Args:
+        protocol: `episodes`, or `support`: the training split of each task is its support set, and all of its
+            test split is classified.
+        test_split: Split to evaluate on, for `fewtext evaluate`.
+        test_way: Classes an episode.
+        test_shots: Support texts a class; several are several settings.
+        test_query: Queries a class.
+        test_names: With and without class names in the support set: a list of true and false.
+        test_episodes: Episodes of each setting.
+        test_seed: Which episodes.
+    """
+
+    protocol: str = "episodes"
+    test_split: str = "test"
+    test_way: int = 5
+    test_shots: list[int] = field(default_factory=lambda: [1, 5])
+    test_query: int = 5
+    test_names: list[bool] = field(default_factory=lambda: [False, True])
+    test_episodes: int = 600
+    test_seed: int = 0
+
+
+@dataclass
+class ClassifyArguments:
+    """What to classify, with what.
+
+    Args:
+        model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
+        support: File of examples (text, label), which replace those of a saved classifier.
+        input: File of texts: CSV, JSONL or Parquet with a text column, or .txt with one text a line.
+        output: File to write: CSV or JSONL with text, label and score; by default the screen.
+        text_column: Column of the texts in `input`.
+        top_k: How many classes to name for each text.
+    """
+
+    model: str | None = None
+    support: str | None = None
+    input: str | None = None
+    output: str | None = None
+    text_column: str | None = None
+    top_k: int = 1
+
+
+def parse(arguments: Sequence[str], *kinds: type) -> list[Any]:
+    """Return one object of each kind from `[CONFIG.yaml] [key=value ...]`.
+
+    Raises:
+        FileNotFoundError: the YAML file is not there.
+        ValueError: it does not parse, a key that no kind has, or a word that is neither.
+
+    >>> [test] = parse(["test_way=20", "test_shots=[1]"], TestArguments)
+    >>> test.test_way, test.test_shots
+    (20, [1])
+    """
+    values: dict[str, Any] = {}
+    for argument in arguments:
+        if argument.endswith((".yaml", ".yml")) and "=" not in argument:
+            values.update(_read_yaml(Path(argument)))
+        elif "=" in argument:
+            key, _, text = argument.partition("=")
+            values[key.lstrip("-").replace("-", "_")] = yaml.safe_load(text)
+        else:
+            raise ValueError(f"{argument!r} is neither a .yaml file nor key=value.")
+    known = {f.name: f for kind in kinds for f in fields(kind) if f.init}
+    for key in values:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise ValueError(f"there is no setting {key!r}.{hint}")
+    return [
+        kind(**{f.name: _convert(f, values[f.name]) for f in fields(kind) if f.init and f.name in values})
+        for kind in kinds
+    ]
+
+
+def describe(*kinds: type) -> str:
+    """Return the settings of each kind with their defaults, as help text."""
+    blocks = []
+    for kind in kinds:
+        lines = [f"{(kind.__doc__ or kind.__name__).strip()}", "", "Defaults:"]
+        for f in fields(kind):
+            if f.init and f.name in kind.__annotations__:
+                default = f.default_factory() if f.default_factory is not MISSING else f.default
+                lines.append(f"    {f.name}={default}")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no such configuration file.")
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file} is not YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{file} must hold settings as `key: value` lines.")
+    return values
+
+
+def _convert(f: Field[Any], value: Any) -> Any:
+    """YAML reads 2e-5 as a word; where a number is wanted, make it one."""
+    if isinstance(value, str) and str(f.type).startswith(("float", "int")):
+        try:
+            return float(value) if str(f.type).startswith("float") else int(value)
+        except ValueError:
+            raise ValueError(f"{f.name}={value!r}: a number was expected.") from None
+    return value

@@ -1,0 +1,90 @@
+"""From the data arguments of a command to training, validation and test tasks."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from itertools import combinations
+
+from fewtext.commands.arguments import DataArguments
+from fewtext.data.splits import THIRDS, split_classes, split_tasks
+from fewtext.data.tasks import Task, load_tasks
+
+logger = logging.getLogger(__name__)
+
+PARTS = ("train", "validation", "test")
+
+
+def load_split(arguments: DataArguments, split: str | None) -> list[Task]:
+    """Load the tasks of one split, or of the whole corpus."""
+    return load_tasks(
+        arguments.data,
+        split=split,
+        config=arguments.config,
+        revision=arguments.revision,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        task_column=arguments.task_column,
+    )
+
+
+def load_parts(arguments: DataArguments) -> dict[str, list[Task]]:
+    """Return the tasks to train on, to validate on and to test on, which share no class or no task.
+
+    Raises:
+        ValueError: an unknown way to split, or given splits that are not there.
+    """
+    if arguments.split_by not in ("auto", "given", "classes", "tasks"):
+        raise ValueError(f"split_by is {arguments.split_by!r}; it is auto, given, classes or tasks.")
+    if arguments.split_by == "tasks":
+        return _by_tasks(arguments)
+    if arguments.split_by in ("auto", "given"):
+        try:
+            parts = {part: load_split(arguments, part) for part in PARTS}
+        except ValueError:
+            if arguments.split_by == "given":
+                raise
+        else:
+            if arguments.split_by == "given" or _disjoint(parts):
+                logger.info("the splits train, validation and test are used as given")
+                return parts
+    pooled = load_split(arguments, arguments.split or _all_splits(arguments))
+    logger.info("split by classes, seed %d", arguments.split_seed)
+    divided = [split_classes(task, THIRDS, seed=arguments.split_seed) for task in pooled]
+    return {part: [tasks[part] for tasks in divided] for part in PARTS}
+
+
+def _by_tasks(arguments: DataArguments) -> dict[str, list[Task]]:
+    with warnings.catch_warnings():
+        tasks = load_split(arguments, arguments.split)
+    if arguments.test_tasks is None:
+        return split_tasks(tasks, THIRDS, seed=arguments.split_seed)
+    held_out = {*arguments.test_tasks, *(arguments.validation_tasks or [])}
+    names = [task.name for task in tasks]
+    parts = {"train": [name for name in names if name not in held_out], "test": arguments.test_tasks}
+    if arguments.validation_tasks:
+        parts["validation"] = arguments.validation_tasks
+    return {"validation": [], **split_tasks(tasks, parts)}
+
+
+def _disjoint(parts: dict[str, list[Task]]) -> bool:
+    classes = [{label for task in tasks for label in task.classes} for tasks in parts.values()]
+    return all(not one & other for one, other in combinations(classes, 2))
+
+
+def _all_splits(arguments: DataArguments) -> str | None:
+    """The names of all splits joined by +, or None where there is one."""
+    for splits in (PARTS, ("train", "test"), ("train", "validation")):
+        try:
+            load_split(arguments, "+".join(splits))
+        except ValueError:
+            continue
+        return "+".join(splits)
+    return None
+
+
+def names_of(tasks: Sequence[Task]) -> str:
+    """The tasks in a few words, for the log."""
+    classes = sum(len(task.classes) for task in tasks)
+    return f"{len(tasks)} task(s), {classes} classes, {sum(len(task.texts) for task in tasks)} texts"

@@ -1,0 +1,107 @@
+"""Measure a model on episodes, or from given support sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
+from fewtext.commands.corpora import load_parts, load_split
+from fewtext.data.tasks import Task
+from fewtext.evaluation.episodic import EpisodeSetting, evaluate_episodes
+from fewtext.evaluation.fixed import evaluate_support
+from fewtext.evaluation.statistics import mean_interval
+from fewtext.folders import check_model_folder, is_fewtext_folder
+from fewtext.models.modeling import MatchingNetwork
+
+ARGUMENTS = (DataArguments, ModelArguments, TestArguments)
+
+
+def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) -> list[dict[str, Any]]:
+    """Evaluate a fewtext model or an encoder, print a table and return its rows.
+
+    Raises `ValueError` for an unknown protocol, or as `evaluate_episodes` and `evaluate_support`.
+    """
+    if test.protocol not in ("episodes", "support"):
+        raise ValueError(f"protocol is {test.protocol!r}; it is 'episodes' or 'support'.")
+    if model.model is not None and is_fewtext_folder(Path(model.model)):
+        check_model_folder(Path(model.model))
+        network = MatchingNetwork.from_pretrained(model.model)
+    else:
+        network = MatchingNetwork.from_encoder(model.model, **model.model_settings)
+    if test.protocol == "support":
+        rows = measure_support(network, data, test)
+    else:
+        given = data.split_by == "given"
+        rows = measure(network, load_split(data, test.test_split) if given else load_parts(data)["test"], test)
+        print_table([("result", rows)])
+    return rows
+
+
+def measure(network: MatchingNetwork, tasks: Sequence[Task], test: TestArguments) -> list[dict[str, Any]]:
+    """Return accuracy and macro-F1 with intervals of each test setting, in one pass of the encoder."""
+    settings = [
+        EpisodeSetting(test.test_way, shot, test.test_query, bool(names))
+        for shot in test.test_shots
+        for names in test.test_names
+    ]
+    scores = evaluate_episodes(network, tasks, settings, n_episodes=test.test_episodes, seed=test.test_seed)
+    return [
+        {
+            "setting": str(score.setting),
+            "accuracy": score.accuracy.mean,
+            "interval": score.accuracy.half_width,
+            "f1": score.f1.mean,
+            "f1_interval": score.f1.half_width,
+            "episodes": test.test_episodes,
+            "seed": test.test_seed,
+        }
+        for score in scores
+    ]
+
+
+def measure_support(network: MatchingNetwork, data: DataArguments, test: TestArguments) -> list[dict[str, Any]]:
+    """Return accuracy and balanced accuracy of each test task, from its training split as support set."""
+    wanted = data.test_tasks
+    queries = {task.name: task for task in load_split(data, test.test_split)}
+    supports = {task.name: task for task in load_split(data, "train")}
+    names = wanted if wanted is not None else list(supports)
+    if missing := sorted(set(names) - (set(supports) & set(queries))):
+        raise ValueError(f"no training or {test.test_split} split for the tasks {', '.join(missing)}.")
+    rows = []
+    for with_names in test.test_names:
+        scores = [
+            evaluate_support(network, supports[name], queries[name], names=bool(with_names), show_progress=False)
+            for name in tqdm(names, desc="Tasks", delay=2)
+        ]
+        accuracy = mean_interval([score.accuracy for score in scores])
+        balanced = mean_interval([score.balanced_accuracy for score in scores])
+        print(f"{len(scores)} task(s), given support sets{', names' if with_names else ''}: "
+              f"accuracy {accuracy}, balanced accuracy {balanced}", flush=True)  # fmt: skip
+        rows.append(
+            {
+                "names": bool(with_names),
+                "accuracy": accuracy.mean,
+                "interval": accuracy.half_width,
+                "balanced_accuracy": balanced.mean,
+                "balanced_interval": balanced.half_width,
+                "tasks": {
+                    s.task: {"accuracy": s.accuracy, "balanced_accuracy": s.balanced_accuracy, "n_query": s.n_query}
+                    for s in scores
+                },
+            }
+        )
+    return rows
+
+
+def print_table(columns: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> None:
+    """Print settings as rows and runs as columns: accuracy in percent with its 95 % interval."""
+    names = [row["setting"] for row in columns[0][1]]
+    width = max(len(name) for name in names)
+    print(" " * width, *(f"{title:>12}" for title, _ in columns))
+    for i, name in enumerate(names):
+        cells = (f"{100 * rows[i]['accuracy']:.1f} ± {100 * rows[i]['interval']:.1f}" for _, rows in columns)
+        print(f"{name:<{width}}", *(f"{cell:>12}" for cell in cells), flush=True)

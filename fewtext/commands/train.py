@@ -1,0 +1,89 @@
+"""Meta-train a Matching Network on episodes, and measure it before and after on what it has not seen."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import set_seed
+
+from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
+from fewtext.commands.corpora import load_parts, names_of
+from fewtext.commands.evaluate import measure, print_table
+from fewtext.evaluation.plots import plot_learning_curve
+from fewtext.folders import is_fewtext_folder, replaced_folder
+from fewtext.models.modeling import MatchingNetwork
+from fewtext.training.arguments import EpisodicTrainingArguments
+from fewtext.training.trainer import EpisodicTrainer
+
+ARGUMENTS = (DataArguments, ModelArguments, EpisodicTrainingArguments, TestArguments)
+
+
+def train(
+    data: DataArguments, model: ModelArguments, training: EpisodicTrainingArguments, test: TestArguments
+) -> dict[str, Any]:
+    """Run a recipe: load, split, measure, meta-train, measure again, save.
+
+    Writes in `output_dir`: `model/`, `results.json`, `learning_curve.png` and the checkpoints.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        FileExistsError: `output_dir` has checkpoints of an earlier run and `resume_from_checkpoint` is not set.
+    """
+    folder = Path(training.output_dir or "runs/fewtext")
+    resume = str(training.resume_from_checkpoint).lower() in ("true", "1")
+    if any(folder.glob("checkpoint-*")) and not training.resume_from_checkpoint:
+        raise FileExistsError(
+            f"{folder} has checkpoints of an earlier run: resume_from_checkpoint=true goes on from them, "
+            "output_dir=... starts elsewhere."
+        )
+    parts = load_parts(data)
+    network = load_network(model, training.seed)
+    trainer = EpisodicTrainer(network, training, parts["train"], parts["validation"])
+    main = trainer.is_world_process_zero()
+    if main:
+        for part, tasks in parts.items():
+            print(f"{part}: {names_of(tasks)}", flush=True)
+    before = measure(network, parts["test"], test) if main else []
+    started = time.perf_counter()
+    trainer.train(resume_from_checkpoint=True if resume else training.resume_from_checkpoint)
+    seconds = time.perf_counter() - started
+    if not main:
+        return {}
+    after = measure(network, parts["test"], test)
+    results = {
+        "episodes": training.n_episodes,
+        "seed": training.seed,
+        "training_seconds": round(seconds, 1),
+        "before": before,
+        "after": after,
+        "learned": {name: round(p.item(), 4) for name, p in network.named_parameters() if p.dim() == 0},
+    }
+    with replaced_folder(folder / "model") as new:
+        network.save_pretrained(new)
+    (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    picture = _draw(trainer.state.log_history, folder)
+    print_table([("before", before), ("after", after)])
+    print(
+        f"trained {training.n_episodes} episodes in {seconds:.0f} s; model in {folder / 'model'}{picture}", flush=True
+    )
+    return results
+
+
+def load_network(model: ModelArguments, seed: int) -> MatchingNetwork:
+    """Return the model to train: a fewtext model to go on from, or an encoder with new context and kernel."""
+    set_seed(seed)  # the new parameters start at random
+    if model.model is not None and is_fewtext_folder(Path(model.model)):
+        return MatchingNetwork.from_pretrained(model.model)
+    return MatchingNetwork.from_encoder(model.model, **model.model_settings)
+
+
+def _draw(history: list[dict[str, Any]], folder: Path) -> str:
+    try:
+        return f", learning curve in {plot_learning_curve(history, folder / 'learning_curve.png')}"
+    except ImportError as error:
+        return f" (no learning curve: {error})"

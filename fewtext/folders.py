@@ -1,0 +1,116 @@
+"""Model folders: written whole or not at all, and checked before they are read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+MODEL_TYPE = "matching_network"
+OWN_PATTERNS = ("config.json", "model*.safetensors*", "support.*", "confidence.json", "tokenizer*")
+
+
+@contextmanager
+def replaced_folder(target: str | Path) -> Iterator[Path]:
+    """Yield a new folder that takes the place of `target` once it is complete, and only then.
+
+    Files of the old folder that are not part of a model (a licence, checkpoints) are kept.
+
+    Raises:
+        FileExistsError: `target` is a file, or a folder with something else in it.
+    """
+    target = Path(target).absolute()
+    recover_folder(target)
+    if target.exists() and not target.is_dir():
+        raise FileExistsError(f"{target} is a file; a model is saved as a folder.")
+    if target.is_dir() and any(target.iterdir()) and not _is_model(target):
+        raise FileExistsError(f"{target} holds files that are not a fewtext model; choose a new or empty folder.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f".{target.name}.new-{os.getpid()}")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        for path in [*new.rglob("*"), new]:
+            _sync(path)
+        if target.exists():
+            target.rename(_previous(target))
+        new.rename(target)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        if not target.exists() and _previous(target).exists():
+            _previous(target).rename(target)
+        raise
+    recover_folder(target)
+    _sync(target.parent)
+
+
+def recover_folder(target: Path) -> None:
+    """Finish what a crash between the two renames of a save left behind."""
+    previous = _previous(target)
+    if not previous.is_dir():
+        return
+    if not target.exists():
+        previous.rename(target)
+        return
+    for path in previous.iterdir():
+        own = any(path.match(pattern) for pattern in OWN_PATTERNS)
+        if not own and not (target / path.name).exists():
+            path.rename(target / path.name)
+    shutil.rmtree(previous)
+
+
+def check_model_folder(folder: Path) -> None:
+    """Raise `ValueError` unless the folder holds a whole fewtext model; the message says what is wrong."""
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ValueError(f"{folder} is not a model folder: it has no config.json.")
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{config} is not JSON; it was cut off while it was written. Save the model again."
+        ) from error
+    if settings.get("model_type") != MODEL_TYPE:
+        raise ValueError(f"{folder} is not a fewtext model; its config.json says {settings.get('model_type')!r}.")
+    weights = sorted(folder.glob("model*.safetensors"))
+    if not weights:
+        raise ValueError(f"{folder} lacks model.safetensors, the weights of the model.")
+    for file in weights:
+        check_safetensors(file)
+
+
+def check_safetensors(file: Path) -> None:
+    """Raise `ValueError` unless the file is whole."""
+    try:
+        with safe_open(file, framework="pt"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{file} is damaged or was cut off while it was written ({error}).") from error
+
+
+def is_fewtext_folder(folder: Path) -> bool:
+    """Tell whether a folder looks like a fewtext model, whole or not, rather than an encoder."""
+    return _is_model(folder) or (folder / "support.safetensors").is_file()
+
+
+def _is_model(folder: Path) -> bool:
+    config = folder / "config.json"
+    return config.is_file() and MODEL_TYPE in config.read_text(encoding="utf-8", errors="replace")
+
+
+def _previous(target: Path) -> Path:
+    return target.with_name(f".{target.name}.previous")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
