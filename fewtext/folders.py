@@ -73,9 +73,7 @@ def check_model_folder(folder: Path) -> None:
     try:
         settings = json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(
-            f"{config} is not JSON; it was cut off while it was written. Save the model again."
-        ) from error
+        raise ValueError(f"{config} is not JSON; it was cut off while it was written.") from error
     if settings.get("model_type") != MODEL_TYPE:
         raise ValueError(f"{folder} is not a fewtext model; its config.json says {settings.get('model_type')!r}.")
     weights = sorted(folder.glob("model*.safetensors"))

@@ -1,4 +1,4 @@
-"""Meta-train a Matching Network: `accelerate launch recipes/train.py recipes/intent/banking77/lstm.yaml [key=value ...]`.
+"""Meta-train a model: `accelerate launch recipes/train.py recipes/intent/banking77/lstm.yaml [key=value ...]`.
 
 The settings are the typed arguments of `fewtext.commands.arguments`, read from the YAML file and overridden
 by key=value; `--help` lists them. `fewtext train` is the same function.

@@ -45,8 +45,8 @@ def classify(arguments: ClassifyArguments) -> None:
     with _writer(arguments.output) as write, tqdm(total=len(texts), desc="Classifying", unit="text", delay=2) as bar:
         for start in range(0, len(texts), BLOCK):
             block = texts[start : start + BLOCK]
-            for text, ranked in zip(block, classifier(block, top_k=None), strict=True):
-                for prediction in ranked[: arguments.top_k]:
+            for text, ranked in zip(block, classifier.top_classes(block, arguments.top_k), strict=True):
+                for prediction in ranked:
                     write({"text": text, **prediction})
             bar.update(len(block))
 

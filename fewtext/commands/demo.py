@@ -118,7 +118,7 @@ def draw_attention(classifier: FewShotClassifier, file: Path) -> Path:
 
 def _show(classifier: FewShotClassifier) -> None:
     for query in QUERIES:
-        [best] = classifier(query)
+        [[best]] = classifier.top_classes([query], 1)
         print(f"  {best['score']:5.1%}  {best['label']:<22}{query}")
 
 

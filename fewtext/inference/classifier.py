@@ -86,24 +86,25 @@ class FewShotClassifier:
             OSError: nothing of that name can be found.
         """
         folder = None if name is None else _folder(name, revision, token)
+        support: SupportSet | None = None
+        saved: dict[str, str] = {}
         if folder is None or not is_fewtext_folder(folder):
             if folder is not None and not (folder / "config.json").is_file():
                 raise ValueError(f"{folder} is not a model folder: it has no config.json.")
             if name is not None and not Path(name).exists():
                 settings.setdefault("base_encoder", str(name))
             model = MatchingNetwork.from_encoder(folder, **settings)
-            support, saved = None, {}
         else:
             if settings:
                 raise TypeError(f"{name} is a fewtext model with settings of its own; drop {', '.join(settings)}.")
             check_model_folder(folder)
             model = MatchingNetwork.from_pretrained(folder)
-            support, saved = None, {}
             if (folder / VECTORS_FILE).is_file() or (folder / "support.jsonl").is_file():
                 support, saved = SupportSet.load(folder, model.config.embedding_size)
         if label_names is None:
             label_names = {"True": True, "False": False}.get(saved.get("label_names", ""), "auto")
-        classifier = cls(model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")), label_names=label_names)
+        model.to(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))  # type: ignore[arg-type]
+        classifier = cls(model, label_names=label_names)
         if support is not None:
             classifier._remember(support)
         return classifier
@@ -181,18 +182,21 @@ class FewShotClassifier:
             For one text `[{"label", "score"}, ...]`, best first. For several one dictionary each where
             `top_k` is 1, else one such list each.
         """
+        if isinstance(texts, str):
+            return self.top_classes([texts], top_k)[0]
+        ranked = self.top_classes(texts, top_k)
+        return [row[0] for row in ranked] if top_k == 1 else ranked
+
+    def top_classes(self, texts: Iterable[str], top_k: int | None = None) -> list[list[Prediction]]:
+        """Return the `top_k` classes of each text with their scores, best first; None returns all."""
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k is {top_k}; it must be at least 1, or None for all classes.")
-        single = isinstance(texts, str)
-        probabilities = self.predict_proba([texts] if isinstance(texts, str) else texts)
+        probabilities = self.predict_proba(texts)
         classes = self.classes_
-        ranked = [
+        return [
             [{"label": classes[i], "score": float(row[i])} for i in np.argsort(-row, kind="stable")[:top_k]]
             for row in probabilities
         ]
-        if single:
-            return ranked[0]
-        return [row[0] for row in ranked] if top_k == 1 else ranked
 
     @torch.inference_mode()
     def explain(self, text: str) -> Explanation:

@@ -122,9 +122,7 @@ class SupportSet:
             metadata = dict(stored.metadata() or {})
         lines = texts_file.read_bytes()
         if hashlib.sha256(lines).hexdigest() != metadata.get("texts_sha256"):
-            raise ValueError(
-                f"{texts_file} and {vectors_file.name} do not belong together; save the classifier again."
-            )
+            raise ValueError(f"{texts_file} and {vectors_file.name} are not of one save; save the classifier again.")
         tensors = load_file(vectors_file)
         if tensors["vectors"].shape[-1] != dim:
             raise ValueError(

@@ -93,6 +93,12 @@ class MatchingNetworkConfig(PreTrainedConfig):
             raise ValueError(f"max_length is {self.max_length}; it must be at least 3 tokens.")
 
     @property
+    def encoder_config(self) -> PreTrainedConfig:
+        """Configuration of the encoder, as an object."""
+        assert isinstance(self.encoder, PreTrainedConfig)  # made one when the configuration was
+        return self.encoder
+
+    @property
     def embedding_size(self) -> int:
         """Size of an embedding: the encoder's hidden size."""
-        return int(self.encoder.hidden_size)  # type: ignore[union-attr]
+        return int(self.encoder_config.hidden_size)

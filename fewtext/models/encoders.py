@@ -110,7 +110,7 @@ def load_encoder(folder: Path) -> nn.Module:
 def without_pooler(encoder: nn.Module) -> nn.Module:
     """Take out the pooler: its parameters never get a gradient, which stops DistributedDataParallel."""
     if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None
+        setattr(encoder, "pooler", None)  # noqa: B010
     return encoder
 
 

@@ -12,7 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize
-from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase, initialization
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    initialization,
+)
 from transformers.utils import ModelOutput
 
 from fewtext.data.collator import PAD_QUERY
@@ -80,10 +87,12 @@ class MatchingNetwork(PreTrainedModel):
         support_encoder: nn.Module | None = None,
     ) -> None:
         super().__init__(config)
-        self.encoder = encoder if encoder is not None else build_encoder(config.encoder)
+        self.encoder = encoder if encoder is not None else build_encoder(config.encoder_config)
         self.support_encoder: nn.Module | None = None
         if config.separate_encoders:
-            self.support_encoder = support_encoder if support_encoder is not None else build_encoder(config.encoder)
+            self.support_encoder = (
+                support_encoder if support_encoder is not None else build_encoder(config.encoder_config)
+            )
         self.context = Context(config)
         self.log_temperature = nn.Parameter(torch.zeros(()))
         self.prototype_share = nn.Parameter(torch.zeros(())) if config.class_vote == "mixed" else None
@@ -150,7 +159,7 @@ class MatchingNetwork(PreTrainedModel):
             name = DEFAULT_ENCODER if encoder is None else str(encoder)
             settings.setdefault("pooling", stored_pooling(folder) or "mean")
         encoder_config = {
-            key: value for key, value in modules[0].config.to_dict().items() if key not in ("_name_or_path", "dtype")
+            key: value for key, value in _config_of(modules[0]).items() if key not in ("_name_or_path", "dtype")
         }
         if name and not Path(name).exists():  # a Hub id says where it came from; a path of this machine does not
             settings.setdefault("base_encoder", name)
@@ -185,7 +194,7 @@ class MatchingNetwork(PreTrainedModel):
     @property
     def max_length(self) -> int:
         """Number of tokens after which a text is cut."""
-        return text_limit(self.config.encoder, self.tokenizer, self.config.max_length)
+        return text_limit(self.config.encoder_config, self.tokenizer, self.config.max_length)
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor | None, *, support: bool = False) -> Tensor:
         """Return f'(x), or g'(x) where `support`, of tokenized texts: `(n_texts, dim)`.
@@ -381,6 +390,13 @@ class MatchingNetwork(PreTrainedModel):
             entropy = binary_cross_entropy_with_logits(membership, belongs, reduction="none")
             loss = loss + ((entropy * present).sum(-1) / present.sum(-1).clamp_min(1)).mean()
         return loss
+
+
+def _config_of(encoder: nn.Module) -> dict[str, Any]:
+    config = encoder.config
+    if not isinstance(config, PreTrainedConfig):
+        raise TypeError(f"the encoder's config is a {type(config).__name__}; it must be a PreTrainedConfig.")
+    return config.to_dict()
 
 
 def _full_precision(vectors: Tensor) -> Tensor:

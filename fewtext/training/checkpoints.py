@@ -34,8 +34,8 @@ def last_complete_checkpoint(output_dir: str | Path) -> str | None:
         step = folder.name.rsplit("-", 1)[1]
         if step.isdigit():
             steps[int(step)] = folder
-    for step in sorted(steps, reverse=True):
-        if (steps[step] / MARKER).is_file():
-            return str(steps[step])
-        logger.warning("%s was cut off while it was written; going back to an earlier one", steps[step])
+    for number in sorted(steps, reverse=True):
+        if (steps[number] / MARKER).is_file():
+            return str(steps[number])
+        logger.warning("%s was cut off while it was written; going back to an earlier one", steps[number])
     return None
