@@ -25,6 +25,7 @@ class DataArguments:
         task_column: Column that splits the corpus into tasks.
         split_by: `given` (the splits train, validation, test), `classes` or `tasks` (disjoint, by fraction);
             `auto` takes the given ones where they share no class, else splits by classes.
+        leave_out: Classes that are not used, such as a corpus's out-of-scope class.
         split: Which splits to pool before splitting by classes or tasks; by default all.
         split_seed: Which classes or tasks go where.
         validation_tasks: Names of the tasks to validate on, for `split_by: tasks`.
@@ -37,6 +38,7 @@ class DataArguments:
     text_column: str | None = None
     label_column: str | None = None
     task_column: str | None = None
+    leave_out: list[str] = field(default_factory=list)
     split_by: str = "auto"
     split: str | None = None
     split_seed: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -18,7 +17,7 @@ PARTS = ("train", "validation", "test")
 
 def load_split(arguments: DataArguments, split: str | None) -> list[Task]:
     """Load the tasks of one split, or of the whole corpus."""
-    return load_tasks(
+    tasks = load_tasks(
         arguments.data,
         split=split,
         config=arguments.config,
@@ -27,6 +26,11 @@ def load_split(arguments: DataArguments, split: str | None) -> list[Task]:
         label_column=arguments.label_column,
         task_column=arguments.task_column,
     )
+    left_out = set(arguments.leave_out)
+    return [
+        task.select(label for label in task.classes if label not in left_out) if left_out & set(task.classes) else task
+        for task in tasks
+    ]
 
 
 def load_parts(arguments: DataArguments) -> dict[str, list[Task]]:
@@ -56,8 +60,7 @@ def load_parts(arguments: DataArguments) -> dict[str, list[Task]]:
 
 
 def _by_tasks(arguments: DataArguments) -> dict[str, list[Task]]:
-    with warnings.catch_warnings():
-        tasks = load_split(arguments, arguments.split)
+    tasks = load_split(arguments, arguments.split)
     if arguments.test_tasks is None:
         return split_tasks(tasks, THIRDS, seed=arguments.split_seed)
     held_out = {*arguments.test_tasks, *(arguments.validation_tasks or [])}

@@ -87,7 +87,7 @@ class MatchingNetwork(PreTrainedModel):
         support_encoder: nn.Module | None = None,
     ) -> None:
         super().__init__(config)
-        self.encoder = encoder if encoder is not None else build_encoder(config.encoder_config)
+        self.encoder = encoder or build_encoder(config.encoder_config)
         self.support_encoder: nn.Module | None = None
         if config.separate_encoders:
             self.support_encoder = (
