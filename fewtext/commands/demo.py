@@ -70,7 +70,7 @@ def demo(arguments: DemoArguments) -> None:
     folder = Path(arguments.output_dir)
     if (folder / "results.json").is_file():  # ours, from an earlier demo
         shutil.rmtree(folder)
-    _title("1. Meta-training on 25 intents, measured on 13 that it never sees")
+    _title("1. Meta-training on half of the sample intents, measured on others that it never sees")
     train(
         DataArguments(data="fewtext/intents", split_by="classes", split_seed=arguments.seed),
         ModelArguments(model_settings={"context": "lstm", "context_size": 64}),

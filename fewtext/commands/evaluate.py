@@ -37,7 +37,7 @@ def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) ->
     else:
         given = data.split_by == "given"
         rows = measure(network, load_split(data, test.test_split) if given else load_parts(data)["test"], test)
-        print_table([("result", rows)])
+    print_table([("result", rows)])
     return rows
 
 
@@ -77,23 +77,17 @@ def measure_support(network: MatchingNetwork, data: DataArguments, test: TestArg
             evaluate_support(network, supports[name], queries[name], names=bool(with_names), show_progress=False)
             for name in tqdm(names, desc="Tasks", delay=2)
         ]
-        accuracy = mean_interval([score.accuracy for score in scores])
-        balanced = mean_interval([score.balanced_accuracy for score in scores])
-        print(f"{len(scores)} task(s), given support sets{', names' if with_names else ''}: "
-              f"accuracy {accuracy}, balanced accuracy {balanced}", flush=True)  # fmt: skip
-        rows.append(
-            {
-                "names": bool(with_names),
-                "accuracy": accuracy.mean,
-                "interval": accuracy.half_width,
-                "balanced_accuracy": balanced.mean,
-                "balanced_interval": balanced.half_width,
-                "tasks": {
-                    s.task: {"accuracy": s.accuracy, "balanced_accuracy": s.balanced_accuracy, "n_query": s.n_query}
-                    for s in scores
-                },
-            }
-        )
+        for kind in ("accuracy", "balanced_accuracy"):
+            by_task = {score.task: getattr(score, kind) for score in scores}
+            estimate = mean_interval(list(by_task.values()))
+            rows.append(
+                {
+                    "setting": f"{len(names)} tasks{', names' if with_names else ''}: {kind.replace('_', ' ')}",
+                    "accuracy": estimate.mean,
+                    "interval": estimate.half_width,
+                    "tasks": by_task,
+                }
+            )
     return rows
 
 

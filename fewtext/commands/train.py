@@ -11,7 +11,8 @@ from transformers import set_seed
 
 from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
 from fewtext.commands.corpora import load_parts, names_of
-from fewtext.commands.evaluate import measure, print_table
+from fewtext.commands.evaluate import measure, measure_support, print_table
+from fewtext.data.tasks import Task
 from fewtext.evaluation.plots import plot_learning_curve
 from fewtext.folders import is_fewtext_folder, replaced_folder
 from fewtext.models.modeling import MatchingNetwork
@@ -48,13 +49,13 @@ def train(
     if main:
         for part, tasks in parts.items():
             print(f"{part}: {names_of(tasks)}", flush=True)
-    before = measure(network, parts["test"], test) if main else []
+    before = _measure(network, parts, data, test) if main else []
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=True if resume else training.resume_from_checkpoint)
     seconds = time.perf_counter() - started
     if not main:
         return {}
-    after = measure(network, parts["test"], test)
+    after = _measure(network, parts, data, test)
     results = {
         "episodes": training.n_episodes,
         "seed": training.seed,
@@ -80,6 +81,14 @@ def load_network(model: ModelArguments, seed: int) -> MatchingNetwork:
     if model.model is not None and is_fewtext_folder(Path(model.model)):
         return MatchingNetwork.from_pretrained(model.model)
     return MatchingNetwork.from_encoder(model.model, **model.model_settings)
+
+
+def _measure(
+    network: MatchingNetwork, parts: dict[str, list[Task]], data: DataArguments, test: TestArguments
+) -> list[dict[str, Any]]:
+    if test.protocol == "support":
+        return measure_support(network, data, test)
+    return measure(network, parts["test"], test)
 
 
 def _draw(history: list[dict[str, Any]], folder: Path) -> str:

@@ -15,6 +15,7 @@ import torch
 from huggingface_hub import snapshot_download
 from torch import Tensor, nn
 from transformers import (
+    MODEL_FOR_TEXT_ENCODING_MAPPING,
     AutoConfig,
     AutoModel,
     AutoModelForTextEncoding,
@@ -94,8 +95,7 @@ def _digest(file: Path) -> str:  # Python 3.10 has no hashlib.file_digest
 
 def build_encoder(config: PreTrainedConfig) -> nn.Module:
     """Return an encoder with random weights, without the pooler that nothing here uses."""
-    auto = AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
-    return without_pooler(auto.from_config(config))
+    return without_pooler(_auto_class(config).from_config(config))
 
 
 def load_encoder(folder: Path) -> nn.Module:
@@ -103,8 +103,13 @@ def load_encoder(folder: Path) -> nn.Module:
     config = AutoConfig.from_pretrained(folder)
     if config.model_type == MatchingNetworkConfig.model_type:
         raise ValueError(f"{folder} holds a fewtext model, not an encoder; load it with from_pretrained.")
-    auto = AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
-    return without_pooler(auto.from_pretrained(folder, dtype=torch.float32, use_safetensors=True))
+    encoder = _auto_class(config).from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+    return without_pooler(encoder)
+
+
+def _auto_class(config: PreTrainedConfig) -> Any:
+    """The class that builds the encoder alone: for T5, AutoModel would build the decoder too."""
+    return AutoModelForTextEncoding if type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING else AutoModel
 
 
 def without_pooler(encoder: nn.Module) -> nn.Module:

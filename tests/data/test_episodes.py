@@ -1,0 +1,132 @@
+"""Item i is a function of (seed, i) alone, and holds what was asked for."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fewtext.data.episodes import UNKNOWN, EpisodeDataset
+from fewtext.data.tasks import Task, load_tasks
+
+
+def corpus(n_classes=8, n_texts=12, name="corpus", **options):
+    pairs = [
+        (f"{name} text {i} of {label}", f"class {label:02d}") for label in range(n_classes) for i in range(n_texts)
+    ]
+    return Task(name, [text for text, _ in pairs], [label for _, label in pairs], **options)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    way=st.integers(2, 6),
+    shot=st.integers(1, 4),
+    query=st.integers(1, 4),
+    n_unknown=st.integers(0, 3),
+)
+def test_an_episode_holds_what_was_asked_for(seed, way, shot, query, n_unknown):
+    task = corpus()
+    episode = EpisodeDataset([task], length=3, way=way, shot=shot, query=query, n_unknown=n_unknown, seed=seed)[1]
+    assert len(set(episode.classes)) == way
+    assert Counter(episode.support_labels) == dict.fromkeys(range(way), shot)
+    known = [label for label in episode.query_labels if label != UNKNOWN]
+    assert Counter(known) == dict.fromkeys(range(way), query)
+    assert len(episode.query_labels) - len(known) == n_unknown
+    texts = [*episode.support_texts, *episode.query_texts]
+    assert len(set(texts)) == len(texts)  # no query is among the examples
+    label_of = dict(zip(task.texts, task.labels, strict=True))
+    for text, label in zip(episode.query_texts, episode.query_labels, strict=True):
+        if label == UNKNOWN:
+            assert label_of[text] not in episode.classes
+        else:
+            assert label_of[text] == episode.classes[label]
+    for text, label in zip(episode.support_texts, episode.support_labels, strict=True):
+        assert label_of[text] == episode.classes[label]
+
+
+def test_item_i_does_not_depend_on_what_was_drawn_before():
+    task = corpus()
+    options = {"way": (2, 5), "shot": (1, 3), "query": 2, "n_unknown": (0, 2), "names": 0.5}
+    one = EpisodeDataset([task], length=50, seed=7, **options)
+    other = EpisodeDataset([task], length=500, seed=7, **options)
+    forward = [one[i] for i in range(50)]
+    backward = [other[i] for i in reversed(range(50))][::-1]
+    assert forward == backward
+    assert [e.number for e in forward] == list(range(50))
+    assert forward != list(EpisodeDataset([task], length=50, seed=8, **options))
+
+
+def test_no_global_random_state_is_touched():
+    np.random.seed(0)
+    before = np.random.get_state()[1].tolist()
+    EpisodeDataset([corpus()], length=3)[2]
+    assert np.random.get_state()[1].tolist() == before
+
+
+def test_ranges_are_used_from_end_to_end():
+    episodes = list(EpisodeDataset([corpus()], length=200, way=(2, 20), shot=(1, 3), query=(1, 2), seed=1))
+    assert {len(e.classes) for e in episodes} == set(range(2, 9))  # 8 classes are all there are
+    assert {e.support_labels.count(0) for e in episodes} == {1, 2, 3}
+    assert {e.query_labels.count(0) for e in episodes} == {1, 2}
+
+
+def test_weights_decide_how_often_a_task_is_drawn():
+    tasks = [corpus(name="rare", weight=1.0), corpus(name="often", weight=3.0)]
+    names = Counter(e.task for e in EpisodeDataset(tasks, length=2000, seed=0))
+    assert names["often"] / 2000 == pytest.approx(0.75, abs=0.03)
+
+
+def test_names_join_a_share_and_leave_the_draw_as_it_was():
+    task = load_tasks("fewtext/intents")[0]
+    with_names = list(EpisodeDataset([task], length=400, names=0.3, seed=2))
+    without = list(EpisodeDataset([task], length=400, seed=2))
+    assert [e.query_texts for e in with_names] == [e.query_texts for e in without]
+    assert np.mean([bool(e.names) for e in with_names]) == pytest.approx(0.3, abs=0.07)
+    named = next(e for e in with_names if e.names)
+    assert named.names == named.classes
+    assert not any(e.names for e in without)
+
+
+def test_names_that_are_no_words_never_join():
+    task = Task("numbered", [f"t{i}" for i in range(40)], [str(i % 4) for i in range(40)])
+    assert not any(e.names for e in EpisodeDataset([task], length=20, way=3, names=1.0))
+
+
+def test_small_classes_are_named_or_left_out_with_a_warning():
+    small = Task("tiny", ["only one"], ["rare"])
+    task = Task("all", [*corpus().texts, *small.texts], [*corpus().labels, *small.labels])
+    with pytest.raises(ValueError, match=r"needs 6 distinct texts a class \(shot \+ query\); too few: 'rare' \(1\)"):
+        EpisodeDataset([task], length=1, way=3)
+    with pytest.warns(UserWarning, match=r"'rare' \(1\). Left out"):
+        dataset = EpisodeDataset([task], length=50, way=8, small_classes="drop")
+    assert not any("rare" in e.classes for e in dataset)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"way": 9}, "way is 9 but task 'corpus' has 8 classes"),
+        ({"way": 8, "n_unknown": 1}, "one more for the unknown"),
+        ({"way": 1}, "way is 1; it must be at least 2"),
+        ({"shot": 0}, "shot is 0"),
+        ({"query": (3, 1)}, "query is"),
+        ({"n_unknown": 40}, "n_unknown is 40, more than the texts"),
+        ({"length": 0}, "length is 0"),
+        ({"names": 2.0}, "names is 2"),
+        ({"small_classes": "skip"}, "small_classes"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_at_once(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        EpisodeDataset([corpus()], **{"length": 5, **options})
+
+
+def test_episodes_end():
+    dataset = EpisodeDataset([corpus()], length=3)
+    assert len(dataset) == len(list(dataset)) == 3
+    with pytest.raises(IndexError):
+        dataset[3]
+    with pytest.raises(ValueError, match="no tasks"):
+        EpisodeDataset([], length=3)

@@ -1,0 +1,31 @@
+import pytest
+
+from fewtext.models.configuration import MatchingNetworkConfig
+
+
+def test_it_builds_without_arguments_and_survives_a_round_trip(tmp_path):
+    config = MatchingNetworkConfig(kernel="euclidean", context="lstm", context_size=16, class_vote="mean")
+    assert config.temperature == 10.0
+    config.save_pretrained(tmp_path)
+    again = MatchingNetworkConfig.from_pretrained(tmp_path)
+    assert again.to_dict() == config.to_dict()
+    assert MatchingNetworkConfig().temperature == 20.0
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"kernel": "manhattan"}, "kernel is 'manhattan'; it is one of cosine, euclidean, dot"),
+        ({"context": "bilstm"}, "context is"),
+        ({"class_vote": "max"}, "class_vote is"),
+        ({"pooling": "sum"}, "pooling is"),
+        ({"temperature": 0.0}, "temperature is 0"),
+        ({"name_weight": -1.0}, "name_weight is -1"),
+        ({"context_steps": -1}, "context_steps"),
+        ({"context_size": 0}, "context_size"),
+        ({"max_length": 1}, "max_length"),
+    ],
+)
+def test_a_bad_choice_is_named(setting, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        MatchingNetworkConfig(**setting)
