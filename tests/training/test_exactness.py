@@ -1,0 +1,93 @@
+"""The same weights on one process or two, killed and resumed or not: real processes, gloo, SIGKILL."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+SCRIPT = Path(__file__).with_name("run_training.py")
+
+
+def train(encoder, folder, processes=1, killed=False, **options):
+    command = [sys.executable]
+    if processes > 1:
+        command += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    command += [str(SCRIPT), str(encoder), str(folder), json.dumps(options)]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    if killed:
+        # torchrun reports its killed child by exit code 1
+        assert done.returncode == (-signal.SIGKILL if processes == 1 else 1), done.stderr[-2000:]
+        assert not (Path(folder) / "final").exists()
+        return None
+    assert done.returncode == 0, done.stderr[-3000:]
+    history = json.loads((Path(folder) / "history.json").read_text())
+    assert history["processes"] == processes
+    return history["log"], load_file(Path(folder) / "final" / "model.safetensors")
+
+
+def losses(log, key="loss"):
+    return {entry["step"]: entry[key] for entry in log if key in entry}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(encoder_folder, tmp_path_factory):
+    """One process that accumulates two episodes a step, 12 steps."""
+    return train(encoder_folder, tmp_path_factory.mktemp("one"), gradient_accumulation_steps=2)
+
+
+def assert_same(one, other, atol=1e-6):
+    for key in ("loss", "eval_loss", "eval_accuracy"):
+        first, second = losses(one[0], key), losses(other[0], key)
+        assert first.keys() == second.keys()
+        assert max(abs(first[step] - second[step]) for step in first) <= atol, (key, first, second)
+    for name, weight in one[1].items():
+        torch.testing.assert_close(other[1][name], weight, rtol=0, atol=atol, msg=name)
+
+
+def test_it_learns(undisturbed):
+    log, weights = undisturbed
+    assert len(losses(log)) == 12
+    assert any(weights[name].abs() > 1e-3 for name in weights if name.endswith("gate"))
+    assert losses(log, "eval_loss")[12] < losses(log, "eval_loss")[4]
+
+
+def test_two_processes_equal_one_with_twice_the_accumulation(undisturbed, encoder_folder, tmp_path):
+    assert_same(undisturbed, train(encoder_folder, tmp_path, processes=2))
+
+
+@pytest.mark.parametrize("step", [4, 8])
+def test_killed_and_resumed_gives_the_same_weights(undisturbed, encoder_folder, tmp_path, step):
+    train(encoder_folder, tmp_path, killed=True, kill_at=step, gradient_accumulation_steps=2)
+    if step == 8:  # the kill came while a checkpoint was written: no marker, half a file
+        newest = tmp_path / "checkpoint-6"
+        (newest / "complete").unlink()
+        weights = newest / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+    again = train(encoder_folder, tmp_path, resume=True, gradient_accumulation_steps=2)
+    assert_same(undisturbed, again, atol=0)
+
+
+def test_killed_on_two_processes_and_resumed(undisturbed, encoder_folder, tmp_path):
+    train(encoder_folder, tmp_path, processes=2, killed=True, kill_at=7)
+    assert_same(undisturbed, train(encoder_folder, tmp_path, processes=2, resume=True))
+
+
+def test_two_processes_never_train_two_copies(encoder_folder, tmp_path):
+    """Without a GPU and without ACCELERATE_USE_CPU, torchrun's processes either find each other or it is an error."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
+    command += [str(encoder_folder), str(tmp_path), json.dumps({"use_cpu": False, "n_episodes": 4})]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ACCELERATE")}
+    done = subprocess.run(
+        command, env={**environment, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120
+    )
+    if done.returncode == 0:
+        assert json.loads((tmp_path / "history.json").read_text())["processes"] == 2
+    else:
+        assert "2 processes were started but 1 found each other" in done.stderr

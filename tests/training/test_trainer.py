@@ -1,0 +1,128 @@
+"""EpisodicTrainer in one process; exactness over processes is in test_exactness.py."""
+
+import pytest
+import torch
+
+from fewtext.data.splits import split_classes
+from fewtext.models.modeling import MatchingNetwork
+from fewtext.training.arguments import EpisodicTrainingArguments
+from fewtext.training.trainer import EpisodicTrainer
+
+
+@pytest.fixture
+def parts(intents):
+    return split_classes(intents)
+
+
+def make(encoder_folder, tmp_path, parts, model=None, **options):
+    settings = {"n_episodes": 8, "way": 4, "query": 2, "eval_episodes": 30, "disable_tqdm": True, "use_cpu": True}
+    settings |= {"learning_rate": 1e-3, "save_strategy": "no"}
+    args = EpisodicTrainingArguments(output_dir=str(tmp_path), **{**settings, **options})
+    torch.manual_seed(0)
+    model = model or MatchingNetwork.from_encoder(encoder_folder, context="lstm", context_size=8)
+    return EpisodicTrainer(model, args, [parts["train"]], [parts["validation"]])
+
+
+def weights_of(trainer):
+    return {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+
+
+def test_training_moves_what_it_should(encoder_folder, tmp_path, parts):
+    trainer = make(encoder_folder, tmp_path, parts, shot=2)
+    before = weights_of(trainer)
+    trainer.train()
+    after = weights_of(trainer)
+    unmoved = {name for name in before if torch.equal(before[name], after[name])}
+    rows_of_absent_words = {name for name in unmoved if "embeddings" in name}
+    assert unmoved - rows_of_absent_words == {"membership.weight", "membership.bias"}  # no unknown queries
+
+
+def test_unknown_queries_train_the_membership_head(encoder_folder, tmp_path, parts):
+    trainer = make(encoder_folder, tmp_path, parts, n_unknown=2)
+    before = weights_of(trainer)
+    trainer.train()
+    assert not torch.equal(before["membership.weight"], weights_of(trainer)["membership.weight"])
+
+
+def test_a_frozen_encoder_stays_and_the_rest_learns_on_cached_vectors(encoder_folder, tmp_path, parts):
+    trainer = make(encoder_folder, tmp_path, parts, freeze_encoder=True, n_episodes=40, names=0.5)
+    before = weights_of(trainer)
+    trainer.train()
+    after = weights_of(trainer)
+    for name in before:
+        if name.startswith("encoder."):
+            assert torch.equal(before[name], after[name])
+    assert not torch.equal(before["context.support_lstm.gate"], after["context.support_lstm.gate"])
+    fresh = make(encoder_folder, tmp_path, parts, model=trainer.model)  # evaluated through the encoder
+    frozen, unfrozen = trainer.evaluate(), fresh.evaluate()
+    assert frozen["eval_accuracy"] == pytest.approx(unfrozen["eval_accuracy"], abs=0.02)
+
+
+def test_learning_rates_and_decay_of_the_groups(encoder_folder, tmp_path, parts):
+    trainer = make(encoder_folder, tmp_path, parts, matching_learning_rate=7e-3, weight_decay=0.1)
+    optimizer = trainer.create_optimizer()
+    found = {id(p): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
+    named = {name: found[id(p)] for name, p in trainer.model.named_parameters() if id(p) in found}
+    assert named["encoder.encoder.layer.0.attention.self.query.weight"] == (1e-3, 0.1)
+    assert named["encoder.encoder.layer.0.attention.self.query.bias"] == (1e-3, 0.0)
+    assert named["context.query_lstm.gates.weight"] == (7e-3, 0.1)
+    for scalar in ("log_temperature", "prototype_share", "context.center.share", "context.support_lstm.gate"):
+        assert named[scalar] == (7e-3, 0.0)
+    assert "membership.weight" not in named
+
+
+def test_the_same_seed_gives_the_same_weights(encoder_folder, tmp_path, parts):
+    runs = []
+    for seed in (1, 1, 2):
+        trainer = make(encoder_folder, tmp_path, parts, seed=seed)
+        trainer.train()
+        runs.append(weights_of(trainer))
+    assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
+    assert not all(torch.equal(runs[0][name], runs[2][name]) for name in runs[0])
+
+
+def test_global_random_state_is_left_alone_by_a_step(encoder_folder, tmp_path, parts):
+    trainer = make(encoder_folder, tmp_path, parts)
+    batch = trainer.data_collator([trainer.train_dataset[0]])
+    trainer.create_optimizer()
+    trainer.current_gradient_accumulation_steps = 1  # as train() sets it
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    trainer.training_step(trainer.model, batch)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_evaluation_reports_each_setting_and_stops_early(encoder_folder, tmp_path, parts):
+    trainer = make(
+        encoder_folder, tmp_path, parts, n_episodes=60, eval_strategy="steps", eval_steps=2, save_strategy="steps",
+        save_steps=2, early_stopping_patience=2, eval_shots=(1, 2), learning_rate=0.3, matching_learning_rate=0.3,
+    )  # fmt: skip
+    trainer.train()
+    assert trainer.state.global_step < 60  # such a learning rate ruins the encoder
+    best = max(entry["eval_accuracy"] for entry in trainer.state.log_history if "eval_accuracy" in entry)
+    metrics = trainer.evaluate()
+    assert metrics["eval_accuracy"] == pytest.approx(best, abs=1e-6)  # the best model was loaded again
+    assert metrics["eval_accuracy"] == pytest.approx(
+        (metrics["eval_5way_1shot_accuracy"] + metrics["eval_5way_2shot_accuracy"]) / 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"way": 40}, "way is 40 but task 'intents/train' has 25 classes"),
+        ({"shot": 30}, "too few: "),
+        ({"eval_way": 30}, "way is 30 but task 'intents/validation'"),
+    ],
+)
+def test_what_cannot_work_is_said_before_training(encoder_folder, tmp_path, parts, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make(encoder_folder, tmp_path, parts, **options)
+
+
+def test_a_model_without_a_tokenizer_is_refused(encoder_folder, tmp_path, parts):
+    model = MatchingNetwork.from_encoder(encoder_folder)
+    model.tokenizer = None
+    with pytest.raises(TypeError, match="no tokenizer"):
+        make(encoder_folder, tmp_path, parts, model=model)
