@@ -1,0 +1,114 @@
+"""train, evaluate, classify and demo as the command line runs them, on the tiny encoder."""
+
+import csv
+import json
+
+import pytest
+
+from fewtext.cli import main
+from fewtext.commands.classify import read_texts
+from fewtext.inference.classifier import FewShotClassifier
+from fewtext.models.modeling import MatchingNetwork
+
+FAST = ["n_episodes=4", "way=4", "query=2", "test_episodes=10", "use_cpu=true", "disable_tqdm=true", "eval_episodes=5"]
+
+
+@pytest.fixture(scope="module")
+def trained(encoder_folder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "out"
+    words = ["train", f"model={encoder_folder}", f"output_dir={folder}", "split_by=classes", *FAST, "save_steps=2"]
+    assert (
+        main([*words, "eval_strategy=steps", "eval_steps=2", "model_settings={context: lstm, context_size: 8}"]) == 0
+    )
+    return folder
+
+
+def test_train_saves_a_model_results_and_a_picture(trained, capsys):
+    results = json.loads((trained / "results.json").read_text())
+    assert [row["setting"] for row in results["after"]] == [
+        "5-way 1-shot", "5-way 1-shot, names", "5-way 5-shot", "5-way 5-shot, names"
+    ]  # fmt: skip
+    assert all(0 < row["accuracy"] < 1 and row["interval"] > 0 and row["episodes"] == 10 for row in results["before"])
+    assert (trained / "learning_curve.png").stat().st_size > 5000
+    assert MatchingNetwork.from_pretrained(trained / "model").config.context == "lstm"
+
+
+def test_a_second_run_neither_overwrites_nor_starts_anew(trained, encoder_folder, capsys):
+    words = ["train", f"model={encoder_folder}", f"output_dir={trained}", "split_by=classes", *FAST, "save_steps=2"]
+    assert main(words) == 2
+    assert "has checkpoints of an earlier run" in capsys.readouterr().err
+    assert main([*words, "resume_from_checkpoint=true", "model_settings={context: lstm, context_size: 8}"]) == 0
+
+
+def test_evaluate_repeats_what_train_measured(trained, capsys):
+    assert main(["evaluate", f"model={trained / 'model'}", "split_by=classes", "test_episodes=10"]) == 0
+    table = capsys.readouterr().out
+    results = json.loads((trained / "results.json").read_text())
+    for row in results["after"]:
+        assert f"{100 * row['accuracy']:.1f} ± {100 * row['interval']:.1f}" in table
+
+
+def test_evaluate_from_given_support_sets(encoder_folder, tmp_path, capsys):
+    for name in ("books", "music"):
+        (tmp_path / name).mkdir()
+        for split, n in (("train", 2), ("test", 6)):
+            rows = "".join(f"{y} {name} {split} {i},{y}\n" for y in ("good", "bad") for i in range(n))
+            (tmp_path / name / f"{split}.csv").write_text(f"text,label\n{rows}", encoding="utf-8")
+    words = ["evaluate", f"model={encoder_folder}", f"data={tmp_path}", "protocol=support", "test_names=[false]"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "2 tasks: accuracy" in out and "2 tasks: balanced accuracy" in out
+    assert main([*words, "test_tasks=[films]"]) == 2
+    assert "no training or test split for the tasks films" in capsys.readouterr().err
+
+
+def test_classify_a_file(encoder_folder, tmp_path, capsys):
+    (tmp_path / "examples.csv").write_text("text,label\nwhere is my parcel,track\nbook a table,reserve\n")
+    texts = ["is my parcel near?", 'a "table", please', "table table"]
+    (tmp_path / "texts.txt").write_text("\n".join(texts))
+    words = [
+        "classify",
+        f"model={encoder_folder}",
+        f"support={tmp_path / 'examples.csv'}",
+        f"input={tmp_path / 'texts.txt'}",
+    ]
+    assert main([*words, f"output={tmp_path / 'out.csv'}"]) == 0
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["text"] for row in rows] == texts
+    classifier = FewShotClassifier.from_pretrained(encoder_folder)
+    classifier.fit(["where is my parcel", "book a table"], ["track", "reserve"])
+    assert [row["label"] for row in rows] == classifier.predict(texts)
+    assert main([*words, f"output={tmp_path / 'out.csv'}"]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main([*words, f"output={tmp_path / 'out.jsonl'}", "top_k=2"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(lines) == 6 and lines[0]["score"] + lines[1]["score"] == pytest.approx(1, abs=1e-5)
+    assert main(words) == 0
+    assert "table table" in capsys.readouterr().out
+
+
+def test_classify_says_what_is_missing(encoder_folder, tmp_path, capsys):
+    (tmp_path / "texts.txt").write_text("a\n\nb")
+    assert main(["classify", f"input={tmp_path / 'texts.txt'}"]) == 2
+    assert "row 1 is empty" in capsys.readouterr().err
+    (tmp_path / "texts.txt").write_text("a")
+    assert main(["classify", f"model={encoder_folder}", f"input={tmp_path / 'texts.txt'}"]) == 2
+    assert "the model has no examples: give support=FILE" in capsys.readouterr().err
+    assert main(["classify", f"input={tmp_path / 'texts.txt'}", "output=x.xml"]) == 2
+    assert "ends in .csv or .jsonl" in capsys.readouterr().err
+
+
+def test_texts_come_from_tables_too(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"id": 1, "body": "one"}\n{"id": 2, "body": "two"}\n')
+    assert read_texts(tmp_path / "t.jsonl", "body") == ["one", "two"]
+    with pytest.raises(ValueError, match="no text column found"):
+        read_texts(tmp_path / "t.jsonl")
+
+
+def test_the_demo_runs_to_its_end(minilm, tmp_path, capsys):
+    assert main(["demo", f"output_dir={tmp_path / 'demo'}", "n_episodes=1", "test_episodes=10"]) == 0
+    out = capsys.readouterr().out
+    assert "the same answers" in out and "lost library card" in out and "before" in out
+    for name in ("learning_curve.png", "attention.png", "model/model.safetensors", "classifier/support.jsonl"):
+        assert (tmp_path / "demo" / name).is_file()

@@ -1,0 +1,58 @@
+import pytest
+
+from fewtext.commands.arguments import DataArguments
+from fewtext.commands.corpora import load_parts, load_split
+
+
+def classes(parts):
+    return {part: {label for task in tasks for label in task.classes} for part, tasks in parts.items()}
+
+
+def write(folder, **splits):
+    folder.mkdir()
+    for split, labels in splits.items():
+        rows = "".join(f"{split} text {i} of {y},{y}\n" for y in labels for i in range(3))
+        (folder / f"{split}.csv").write_text(f"text,label\n{rows}", encoding="utf-8")
+    return str(folder)
+
+
+def test_given_splits_without_a_common_class_are_used_as_they_are(tmp_path):
+    data = write(tmp_path / "d", train=["a", "b"], validation=["c", "d"], test=["e", "f"])
+    assert classes(load_parts(DataArguments(data=data))) == {
+        "train": {"a", "b"},
+        "validation": {"c", "d"},
+        "test": {"e", "f"},
+    }
+
+
+def test_others_are_pooled_and_split_by_classes(tmp_path):
+    labels = [f"k{i}" for i in range(8)]
+    data = write(tmp_path / "d", train=labels, test=labels)
+    parts = load_parts(DataArguments(data=data, leave_out=["k0"]))
+    found = classes(parts)
+    assert not found["train"] & found["test"] and not found["train"] & found["validation"]
+    assert set.union(*found.values()) == set(labels[1:])
+    assert all(task.count(label) == 6 for tasks in parts.values() for task in tasks for label in task.classes)
+    given = classes(
+        load_parts(
+            DataArguments(data=write(tmp_path / "e", train=labels, validation=labels, test=labels), split_by="given")
+        )
+    )
+    assert given["train"] == given["test"] == set(labels)
+    with pytest.raises(ValueError, match="has no split 'validation'"):
+        load_parts(DataArguments(data=data, split_by="given"))
+
+
+def test_a_family_is_split_by_tasks():
+    parts = load_parts(DataArguments(data="fewtext/sentiment", split_by="tasks"))
+    names = [{task.name for task in tasks} for tasks in parts.values()]
+    assert [len(part) for part in names] == [4, 2, 2] and len(set.union(*names)) == 8
+    chosen = load_parts(DataArguments(data="fewtext/sentiment", split_by="tasks", test_tasks=["hotels"]))
+    assert [task.name for task in chosen["test"]] == ["hotels"]
+    assert len(chosen["train"]) == 7 and chosen["validation"] == []
+
+
+def test_unknown_ways_to_split_are_named():
+    with pytest.raises(ValueError, match="split_by is 'rows'"):
+        load_parts(DataArguments(split_by="rows"))
+    assert len(load_split(DataArguments(), None)) == 1

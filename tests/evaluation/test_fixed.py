@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+import torch
+
+from fewtext.data.tasks import Task
+from fewtext.evaluation.fixed import evaluate_support
+from fewtext.inference.classifier import FewShotClassifier
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_it_equals_the_classifier(model, intents, names):
+    labels = intents.classes[:6]
+    support = Task("s", [t for y in labels for t in intents.texts_of[y][:4]], [y for y in labels for _ in range(4)])
+    query = Task("q", [t for y in labels for t in intents.texts_of[y][4:20]], [y for y in labels for _ in range(16)])
+    scores = evaluate_support(model, support, query, names=names)
+    classifier = FewShotClassifier(model, label_names=names).fit(support.texts, support.labels)
+    expected = np.mean(np.array(classifier.predict(query.texts)) == np.array(query.labels))
+    assert scores.accuracy == scores.balanced_accuracy == pytest.approx(expected)
+    assert (scores.n_support, scores.n_query) == (24, 96)
+
+
+def test_always_the_same_answer_is_half_right_in_balance(model):
+    with torch.no_grad():
+        model.log_temperature.fill_(-20.0)  # attention is uniform, the first class wins every tie
+        model.prototype_share.fill_(0.0)
+    support = Task("s", ["good", "bad"], ["a", "b"])
+    query = Task("q", ["x", "y", "z", "w"], ["a", "a", "a", "b"])
+    scores = evaluate_support(model, support, query)
+    assert {scores.accuracy, scores.balanced_accuracy} in ({0.75, 0.5}, {0.25, 0.5})
+
+
+def test_bad_tasks_are_named(model):
+    with pytest.raises(ValueError, match="it needs two"):
+        evaluate_support(model, Task("s", ["a"], ["x"]), Task("q", ["b"], ["x"]))
+    with pytest.raises(ValueError, match="no example of 'z'"):
+        evaluate_support(model, Task("s", ["a", "b"], ["x", "y"]), Task("q", ["b"], ["z"]))

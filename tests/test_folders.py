@@ -1,0 +1,105 @@
+"""A folder is written whole or not at all, and a broken one is named."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from fewtext.folders import check_model_folder, recover_folder, replaced_folder
+
+
+def write_model(folder, value):
+    (folder / "config.json").write_text(json.dumps({"model_type": "matching_network", "value": value}))
+    save_file({"x": torch.full((3,), float(value))}, folder / "model.safetensors")
+
+
+def value_of(folder):
+    return json.loads((folder / "config.json").read_text())["value"]
+
+
+def test_the_new_takes_the_place_of_the_old_and_other_files_stay(tmp_path):
+    target = tmp_path / "model"
+    for value in (1, 2):
+        with replaced_folder(target) as new:
+            write_model(new, value)
+            if value == 1:
+                (new / "support.jsonl").write_text("{}")
+        (target / "LICENSE").write_text("mine")
+    assert value_of(target) == 2
+    assert (target / "LICENSE").read_text() == "mine"
+    assert not (target / "support.jsonl").exists()  # a part of the old model, not of the new
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_failed_save_leaves_the_old(tmp_path):
+    target = tmp_path / "model"
+    with replaced_folder(target) as new:
+        write_model(new, 1)
+    with pytest.raises(RuntimeError), replaced_folder(target) as new:
+        write_model(new, 2)
+        raise RuntimeError("disk full")
+    assert value_of(target) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_is_not_a_model_is_not_overwritten(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match="not a fewtext model"), replaced_folder(tmp_path):
+        pass
+    with pytest.raises(FileExistsError, match="is a file"), replaced_folder(tmp_path / "thesis.txt"):
+        pass
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_killed_at_any_rename_leaves_the_old_or_the_new(tmp_path, renames):
+    target = tmp_path / "model"
+    with replaced_folder(target) as new:
+        write_model(new, 1)
+    (target / "LICENSE").write_text("mine")
+    script = f"""
+import os, signal, pathlib, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from fewtext.folders import replaced_folder
+from test_folders import write_model
+count, rename = 0, pathlib.Path.rename
+def counting(self, other):
+    global count
+    if count == {renames}: os.kill(os.getpid(), signal.SIGKILL)
+    count += 1
+    return rename(self, other)
+pathlib.Path.rename = counting
+with replaced_folder({str(target)!r}) as new:
+    write_model(new, 2)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    recover_folder(target)
+    check_model_folder(target)
+    assert value_of(target) == (2 if renames == 2 else 1)
+    assert (target / "LICENSE").read_text() == "mine"
+
+
+def test_broken_folders_are_named(tmp_path):
+    with pytest.raises(ValueError, match="it has no config.json"):
+        check_model_folder(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "ber')
+    with pytest.raises(ValueError, match="is not JSON; it was cut off"):
+        check_model_folder(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ValueError, match="is not a fewtext model; its config.json says 'bert'"):
+        check_model_folder(tmp_path)
+    write_model(tmp_path, 1)
+    check_model_folder(tmp_path)
+    weights = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(weights[:-4])
+    with pytest.raises(ValueError, match="damaged or was cut off"):
+        check_model_folder(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match="lacks model.safetensors"):
+        check_model_folder(tmp_path)
