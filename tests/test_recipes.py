@@ -35,11 +35,13 @@ def test_every_launch_file_is_yaml_of_accelerate(file):
 
 def test_two_cpu_processes_start_from_the_launch_file(encoder_folder, tmp_path):
     command = [
-        sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(RECIPES / "accelerate" / "cpu_2.yaml"),
+        sys.executable, "-m", "accelerate.commands.launch",
+        "--config_file", str(RECIPES / "accelerate" / "cpu_2.yaml"),
         str(RECIPES / "train.py"), str(RECIPES / "intent" / "samples" / "lstm.yaml"), f"model={encoder_folder}",
-        "n_episodes=4", "save_strategy=no", "eval_steps=2", "test_episodes=10", "eval_episodes=6", f"output_dir={tmp_path}",
+        "n_episodes=4", "save_strategy=no", "eval_steps=2", "test_episodes=10", "eval_episodes=6",
+        f"output_dir={tmp_path}",
     ]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # nothing else says CPU
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "5-way 1-shot" in done.stdout and done.stdout.count("before") == 1

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+_REPLACED = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
 
 
 @dataclass
@@ -106,6 +109,23 @@ class ClassifyArguments:
     top_k: int = 1
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 where 1.1 surprises: `no` is a word (`save_strategy: no`), 2e-5 is a number."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, regexp) for tag, regexp in resolvers if tag not in _REPLACED]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|True|false|False)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+
+
 def parse(arguments: Sequence[str], *kinds: type) -> list[Any]:
     """Return one object of each kind from `[CONFIG.yaml] [key=value ...]`.
 
@@ -123,7 +143,7 @@ def parse(arguments: Sequence[str], *kinds: type) -> list[Any]:
             values.update(_read_yaml(Path(argument)))
         elif "=" in argument:
             key, _, text = argument.partition("=")
-            values[key.lstrip("-").replace("-", "_")] = yaml.safe_load(text)
+            values[key.lstrip("-").replace("-", "_")] = yaml.load(text, _Loader)
         else:
             raise ValueError(f"{argument!r} is neither a .yaml file nor key=value.")
     known = {f.name: f for kind in kinds for f in fields(kind) if f.init}
@@ -155,7 +175,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such configuration file.")
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = yaml.load(file.read_text(encoding="utf-8"), _Loader)
     except yaml.YAMLError as error:
         raise ValueError(f"{file} is not YAML: {error}") from error
     if not isinstance(values, dict):
@@ -164,10 +184,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _convert(f: Field[Any], value: Any) -> Any:
-    """YAML reads 2e-5 as a word; where a number is wanted, make it one."""
-    if isinstance(value, str) and str(f.type).startswith(("float", "int")):
-        try:
-            return float(value) if str(f.type).startswith("float") else int(value)
-        except ValueError:
-            raise ValueError(f"{f.name}={value!r}: a number was expected.") from None
+    """Say at once where a word stands for a number."""
+    if isinstance(value, str) and str(f.type) in ("float", "int"):
+        raise ValueError(f"{f.name}={value!r}: a number was expected.")
     return value

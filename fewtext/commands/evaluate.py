@@ -10,11 +10,13 @@ from tqdm.auto import tqdm
 
 from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
 from fewtext.commands.corpora import load_parts, load_split
+from fewtext.data.names import readable_name
 from fewtext.data.tasks import Task
 from fewtext.evaluation.episodic import EpisodeSetting, evaluate_episodes
-from fewtext.evaluation.fixed import evaluate_support
+from fewtext.evaluation.fixed import SupportScores, evaluate_support
 from fewtext.evaluation.statistics import mean_interval
 from fewtext.folders import check_model_folder, is_fewtext_folder
+from fewtext.models.embedding import text_vectors
 from fewtext.models.modeling import MatchingNetwork
 
 ARGUMENTS = (DataArguments, ModelArguments, TestArguments)
@@ -71,14 +73,17 @@ def measure_support(network: MatchingNetwork, data: DataArguments, test: TestArg
     names = wanted if wanted is not None else list(supports)
     if missing := sorted(set(names) - (set(supports) & set(queries))):
         raise ValueError(f"no training or {test.test_split} split for the tasks {', '.join(missing)}.")
+    scores: dict[bool, list[SupportScores]] = {bool(with_names): [] for with_names in test.test_names}
+    for name in tqdm(names, desc="Tasks", delay=2):
+        support, query = supports[name], queries[name]
+        texts = (*support.texts, *map(readable_name, support.classes), *query.texts)
+        vectors = text_vectors(network, texts, show_progress=False)
+        for with_names, collected in scores.items():
+            collected.append(evaluate_support(network, support, query, names=with_names, vectors=vectors))
     rows = []
-    for with_names in test.test_names:
-        scores = [
-            evaluate_support(network, supports[name], queries[name], names=bool(with_names), show_progress=False)
-            for name in tqdm(names, desc="Tasks", delay=2)
-        ]
+    for with_names, collected in scores.items():
         for kind in ("accuracy", "balanced_accuracy"):
-            by_task = {score.task: getattr(score, kind) for score in scores}
+            by_task = {score.task: getattr(score, kind) for score in collected}
             estimate = mean_interval(list(by_task.values()))
             rows.append(
                 {

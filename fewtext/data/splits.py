@@ -29,7 +29,7 @@ def split_classes(
 
     >>> task = Task("letters", list("abcd"), list("ABCD"))
     >>> {part: half.classes for part, half in split_classes(task, {"train": 0.5, "test": 0.5}).items()}
-    {'train': ('A', 'D'), 'test': ('B', 'C')}
+    {'train': ('A', 'C'), 'test': ('B', 'D')}
     """
     return {
         part: task.select(names, f"{task.name}/{part}")

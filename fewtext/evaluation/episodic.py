@@ -152,7 +152,7 @@ def _score(
     for start in range(0, len(episodes), BATCH):
         batch = index_episodes(episodes[start : start + BATCH], vectors.rows, model.config.name_weight)
         batch = {key: value.to(queries.device) for key, value in batch.items()}
-        log_probs = model.match(
+        log_probs = model.matcher(
             queries[batch["query"]], examples[batch["support"]], batch["support_labels"], batch["support_weights"]
         )
         references = batch["query_labels"]

@@ -10,7 +10,7 @@ import torch
 from fewtext.data.names import readable_name
 from fewtext.data.tasks import Task
 from fewtext.evaluation.statistics import balanced_accuracy
-from fewtext.models.embedding import text_vectors
+from fewtext.models.embedding import TextVectors, text_vectors
 from fewtext.models.modeling import MatchingNetwork
 
 QUERIES = 1024
@@ -38,7 +38,13 @@ class SupportScores:
 
 @torch.inference_mode()
 def evaluate_support(
-    model: MatchingNetwork, support: Task, query: Task, *, names: bool = False, show_progress: bool | None = None
+    model: MatchingNetwork,
+    support: Task,
+    query: Task,
+    *,
+    names: bool = False,
+    vectors: TextVectors | None = None,
+    show_progress: bool | None = None,
 ) -> SupportScores:
     """Classify every text of `query` from the examples of `support`.
 
@@ -47,6 +53,7 @@ def evaluate_support(
         support: The examples.
         query: The texts to classify; its classes are among those of `support`.
         names: Whether the class names join the support set.
+        vectors: Embeddings of the texts and readable names of both tasks, where they are at hand.
         show_progress: A progress bar; by default one appears after two seconds.
 
     Raises:
@@ -58,18 +65,19 @@ def evaluate_support(
     if missing := sorted(set(query.classes) - set(classes)):
         raise ValueError(f"task {query.name!r}: no example of {', '.join(map(repr, missing))} in the support set.")
     named = [readable_name(name) for name in classes] if names else []
-    vectors = text_vectors(model, [*support.texts, *named, *query.texts], show_progress)
+    if vectors is None:
+        vectors = text_vectors(model, [*support.texts, *named, *query.texts], show_progress)
     rows = [vectors.rows[text] for text in (*support.texts, *named)]
     labels = [classes.index(label) for label in support.labels] + list(range(len(named)))
     one_hot = torch.nn.functional.one_hot(torch.tensor(labels), len(classes)).to(vectors.examples)
     weights = vectors.examples.new_ones(len(rows))
     weights[len(support.texts) :] = model.config.name_weight
     examples = vectors.examples[rows]
-    in_context = model.contextualize(examples, weights)
+    in_context = model.matcher.contextualize(examples, weights)
     predicted: list[str] = []
     for start in range(0, len(query.texts), QUERIES):
         chunk = vectors.queries[[vectors.rows[text] for text in query.texts[start : start + QUERIES]]]
-        log_probs = model.match(chunk, examples, one_hot, weights, in_context)
+        log_probs = model.matcher(chunk, examples, one_hot, weights, in_context)
         predicted += [classes[label] for label in log_probs.argmax(-1).tolist()]
     return SupportScores(
         support.name,

@@ -29,8 +29,8 @@ class Estimate:
 def mean_interval(values: ArrayLike) -> Estimate:
     """Return the mean and its 95 % interval by Student's t; one value has an infinite interval.
 
-    >>> mean_interval([0.5, 1.0, 0.9])
-    Estimate(mean=0.8, half_width=0.657...)
+    >>> print(mean_interval([0.5, 1.0, 0.9]))
+    80.0 ± 65.7
     """
     values = np.asarray(values, dtype=float)
     if values.size == 0:

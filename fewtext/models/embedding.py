@@ -70,7 +70,7 @@ def embed_texts(
     if tokenizer is None:
         raise TypeError("this model has no tokenizer, so it cannot read texts; set model.tokenizer.")
     texts = check_texts(texts)
-    vectors = torch.empty(len(texts), model.config.embedding_size, dtype=model.log_temperature.dtype).to(model.device)
+    vectors = torch.empty(len(texts), model.config.embedding_size, dtype=model.dtype).to(model.device)
     if not texts:
         return vectors
     ids, truncated = tokenize(tokenizer, texts, model.max_length)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,22 +10,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, normalize
+from torch.nn.functional import normalize
 from transformers import (
     AutoConfig,
     AutoModel,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    initialization,
 )
 from transformers.utils import ModelOutput
 
-from fewtext.data.collator import PAD_QUERY
-from fewtext.data.episodes import UNKNOWN
-from fewtext.models.attention import attention, kernel_scores, represent, vote
 from fewtext.models.configuration import MatchingNetworkConfig
-from fewtext.models.context import AttentionLSTM, Center, Context, FullContextEmbedding
 from fewtext.models.embedding import embed_texts, encode_by_length
 from fewtext.models.encoders import (
     DEFAULT_ENCODER,
@@ -40,6 +34,7 @@ from fewtext.models.encoders import (
     text_limit,
     without_pooler,
 )
+from fewtext.models.matching import Episodes, Matcher, initialize
 
 
 @dataclass
@@ -68,7 +63,7 @@ class MatchingNetwork(PreTrainedModel):
     >>> from transformers import BertConfig
     >>> tiny = BertConfig(vocab_size=40, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
     >>> model = MatchingNetwork(MatchingNetworkConfig(encoder=tiny.to_dict()))
-    >>> model.match(torch.randn(3, 8), torch.randn(4, 8), torch.eye(4)).shape
+    >>> model.matcher(torch.randn(3, 8), torch.randn(4, 8), torch.eye(4)).shape
     torch.Size([3, 4])
     """
 
@@ -93,10 +88,7 @@ class MatchingNetwork(PreTrainedModel):
             self.support_encoder = (
                 support_encoder if support_encoder is not None else build_encoder(config.encoder_config)
             )
-        self.context = Context(config)
-        self.log_temperature = nn.Parameter(torch.zeros(()))
-        self.prototype_share = nn.Parameter(torch.zeros(())) if config.class_vote == "mixed" else None
-        self.membership = nn.Linear(config.embedding_size + 1, 1)
+        self.matcher = Matcher(config)
         self.tokenizer: PreTrainedTokenizerBase | None = None
         self.warned_truncation = False
         self.post_init()
@@ -104,20 +96,7 @@ class MatchingNetwork(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, Center):
-            initialization.constant_(module.share, self.config.center_share)
-        elif isinstance(module, FullContextEmbedding | AttentionLSTM):
-            initialization.constant_(module.gate, self.config.context_gate)
-        elif module is self.membership:
-            # Untrained, it ranks texts by their largest kernel score: the baseline that training starts from.
-            scale, zero = (5.0, 5.0) if self.config.kernel == "euclidean" else (10.0, -5.0)
-            initialization.zeros_(module.weight)
-            initialization.constant_(module.weight[:, -1:], scale)
-            initialization.constant_(module.bias, zero)
-        elif module is self:
-            initialization.constant_(self.log_temperature, math.log(self.config.temperature or 1.0))
-            if self.prototype_share is not None:
-                initialization.constant_(self.prototype_share, self.config.prototype_share)
+        initialize(module, self.config)
 
     @classmethod
     def from_encoder(
@@ -185,11 +164,6 @@ class MatchingNetwork(PreTrainedModel):
         super().save_pretrained(save_directory, **kwargs)
         if self.tokenizer is not None and kwargs.get("is_main_process", True):
             self.tokenizer.save_pretrained(save_directory)
-
-    @property
-    def temperature(self) -> Tensor:
-        """The learned factor τ of the kernel."""
-        return self.log_temperature.exp()
 
     @property
     def max_length(self) -> int:
@@ -266,83 +240,13 @@ class MatchingNetwork(PreTrainedModel):
             text_vectors, support_vectors = self._encode_batch(input_ids, attention_mask, support, query)
         support_vectors = text_vectors if support_vectors is None else support_vectors
         with torch.autocast(text_vectors.device.type, enabled=False):
-            examples = _full_precision(support_vectors)[support]
-            queries = _full_precision(text_vectors)[query]
-            labels = support_labels.to(examples.dtype)
-            weights = support_weights.to(examples.dtype)
-            g = self.context.embed_support(examples, weights)
-            f = self.context.embed_query(queries, examples, g, weights)
-            log_probs = self._vote(f, g, labels, weights)
-            membership = self._membership(f, g, labels, weights, log_probs)
-            loss = None if query_labels is None else self._loss(log_probs, membership, query_labels)
-        return MatchingOutput(loss=loss, log_probs=log_probs, membership=membership)
-
-    def match(
-        self,
-        query: Tensor,
-        support: Tensor,
-        labels: Tensor,
-        weights: Tensor | None = None,
-        support_in_context: Tensor | None = None,
-    ) -> Tensor:
-        """Return log-probabilities `(n_query, n_way)` of embedded queries given an embedded support set.
-
-        Args:
-            query: `(n_query, dim)` f'(x); or `(n_episodes, n_query, dim)`, and the others likewise.
-            support: `(n_support, dim)` g'(x_i).
-            labels: `(n_support, n_way)`.
-            weights: `(n_support,)`; by default 1.
-            support_in_context: `(n_support, dim)` g(x_i, S) from `contextualize`, to save computing it again.
-        """
-        f, g, labels, weights = self._in_context(query, support, labels, weights, support_in_context)
-        log_probs = self._vote(f, g, labels, weights)
-        return log_probs if query.dim() == 3 else log_probs[0]
-
-    def contextualize(self, support: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Return g(x_i, S) for g'(x_i), `(n_support, dim)` or `(n_episodes, n_support, dim)`."""
-        batched = support if support.dim() == 3 else support[None]
-        weights = batched.new_ones(batched.shape[:-1]) if weights is None else weights.view(batched.shape[:-1])
-        embedded = self.context.embed_support(batched, weights)
-        return embedded if support.dim() == 3 else embedded[0]
-
-    def attend(
-        self, query: Tensor, support: Tensor, labels: Tensor, weights: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities, as `match`, and the attention `(n_query, n_support)` behind them."""
-        f, g, y, w = self._in_context(query, support, labels, weights, None)
-        log_probs = self._vote(f, g, y, w)
-        weights_of = attention(self.temperature * kernel_scores(f, g, self.config.kernel), y, w, log_probs)
-        return (log_probs, weights_of) if query.dim() == 3 else (log_probs[0], weights_of[0])
-
-    def represent(self, query: Tensor, support: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Return h(x) = Σ_i a(x, x_i) g(x_i, S), `(n_query, dim)`: texts placed by what they resemble."""
-        f, g, y, w = self._in_context(query, support, labels, weights, None)
-        h = self._represent(f, g, y, w, self._vote(f, g, y, w))
-        return h if query.dim() == 3 else h[0]
-
-    def membership_logits(
-        self, query: Tensor, support: Tensor, labels: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
-        """Return the logit that each query belongs to the support set's classes, `(n_query,)`."""
-        f, g, y, w = self._in_context(query, support, labels, weights, None)
-        logits = self._membership(f, g, y, w, self._vote(f, g, y, w))
-        return logits if query.dim() == 3 else logits[0]
-
-    def _in_context(
-        self,
-        query: Tensor,
-        support: Tensor,
-        labels: Tensor,
-        weights: Tensor | None,
-        support_in_context: Tensor | None,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        if weights is None:
-            weights = support.new_ones(support.shape[:-1])
-        if query.dim() == 2:
-            query, support, labels, weights = query[None], support[None], labels[None], weights[None]
-            support_in_context = None if support_in_context is None else support_in_context[None]
-        g = self.context.embed_support(support, weights) if support_in_context is None else support_in_context
-        return self.context.embed_query(query, support, g, weights), g, labels.to(g.dtype), weights.to(g.dtype)
+            examples, queries = _full_precision(support_vectors)[support], _full_precision(text_vectors)[query]
+            episodes = Episodes(self.matcher, queries, examples, support_labels, support_weights)
+            membership = episodes.membership()
+            loss = None
+            if query_labels is not None:
+                loss = self.matcher.episode_loss(episodes.log_probs, membership, query_labels)
+        return MatchingOutput(loss=loss, log_probs=episodes.log_probs, membership=membership)
 
     def _encode_batch(
         self, input_ids: Tensor, attention_mask: Tensor, support: Tensor, query: Tensor
@@ -356,40 +260,6 @@ class MatchingNetwork(PreTrainedModel):
             table = vectors.new_zeros(len(input_ids), vectors.shape[-1])
             tables.append(table.index_copy(0, rows, vectors))
         return tables[0], tables[1]
-
-    def _vote(self, f: Tensor, g: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-        return vote(
-            f,
-            g,
-            labels,
-            weights,
-            temperature=self.temperature,
-            prototype_share=self.prototype_share if self.prototype_share is not None else 0.0,
-            kernel=self.config.kernel,
-            class_vote=self.config.class_vote,
-        )
-
-    def _represent(self, f: Tensor, g: Tensor, labels: Tensor, weights: Tensor, log_probs: Tensor) -> Tensor:
-        scores = self.temperature * kernel_scores(f, g, self.config.kernel)
-        return represent(attention(scores, labels, weights, log_probs), g)
-
-    def _membership(self, f: Tensor, g: Tensor, labels: Tensor, weights: Tensor, log_probs: Tensor) -> Tensor:
-        scores = kernel_scores(f, g, self.config.kernel)
-        nearest = scores.masked_fill(~(weights > 0)[..., None, :], -torch.inf).amax(-1, keepdim=True)
-        h = represent(attention(self.temperature * scores, labels, weights, log_probs), g)
-        return self.membership(torch.cat([h, nearest], dim=-1))[..., 0]
-
-    def _loss(self, log_probs: Tensor, membership: Tensor, query_labels: Tensor) -> Tensor:
-        known = query_labels >= 0
-        targets = query_labels.clamp_min(0)
-        nll = -log_probs.gather(-1, targets[..., None])[..., 0].masked_fill(~known, 0.0)
-        loss = (nll.sum(-1) / known.sum(-1).clamp_min(1)).mean()
-        if self.membership.weight.requires_grad:
-            present = query_labels != PAD_QUERY
-            belongs = (query_labels != UNKNOWN).to(membership.dtype)
-            entropy = binary_cross_entropy_with_logits(membership, belongs, reduction="none")
-            loss = loss + ((entropy * present).sum(-1) / present.sum(-1).clamp_min(1)).mean()
-        return loss
 
 
 def _config_of(encoder: nn.Module) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from transformers import TrainingArguments
 
 from fewtext.data.episodes import Range
@@ -73,6 +74,9 @@ class EpisodicTrainingArguments(TrainingArguments):
 
     def __post_init__(self) -> None:
         """Refuse what would go wrong later."""
+        if not torch.accelerator.is_available():
+            # Said aloud, or processes on a CPU do not find each other and each trains a copy of its own.
+            self.use_cpu = True
         if self.early_stopping_patience is not None:
             self.load_best_model_at_end = True
             self.metric_for_best_model = "eval_accuracy"

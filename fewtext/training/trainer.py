@@ -197,7 +197,7 @@ def _freeze(model: MatchingNetwork, args: EpisodicTrainingArguments, trains_memb
     for encoder in (model.encoder, model.support_encoder):
         if encoder is not None:
             encoder.requires_grad_(not args.freeze_encoder)
-    model.membership.requires_grad_(trains_membership)
+    model.matcher.membership.requires_grad_(trains_membership)
 
 
 def _check_processes(args: EpisodicTrainingArguments) -> None:

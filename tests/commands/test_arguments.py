@@ -8,12 +8,15 @@ TestArguments.__test__ = False  # not a test class
 
 def test_the_command_line_overrides_the_file(tmp_path):
     file = tmp_path / "recipe.yaml"
-    file.write_text("data: some/corpus\ntest_way: 20\nlearning_rate: 2e-5\nway: [5, 20]\n", encoding="utf-8")
+    file.write_text(
+        "data: some/corpus\ntest_way: 20\nlearning_rate: 2e-5\nsave_strategy: no\nway: [5, 20]\n", encoding="utf-8"
+    )
     data, training, test = parse(
         [str(file), "data=../here", "test_shots=[1]", f"output_dir={tmp_path}", "use_cpu=true"],
         DataArguments, EpisodicTrainingArguments, TestArguments,
     )  # fmt: skip
     assert data.data == "../here" and test.test_way == 20 and test.test_shots == [1]
+    assert training.save_strategy == "no"
     assert training.learning_rate == 2e-5 and training.way == [5, 20]
 
 

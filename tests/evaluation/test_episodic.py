@@ -23,7 +23,7 @@ def loop(network, task, setting, n_episodes, seed):
     for episode in draw_episodes([task], setting, n_episodes, seed):
         support = network.embed([*episode.support_texts, *episode.names], support=True)
         labels = torch.eye(setting.way)[[*episode.support_labels, *range(len(episode.names))]]
-        log_probs = network.match(network.embed(episode.query_texts), support, labels)
+        log_probs = network.matcher(network.embed(episode.query_texts), support, labels)
         truth = torch.tensor(episode.query_labels)
         accuracies.append((log_probs.argmax(-1) == truth).double().mean().item())
         losses.append(-log_probs[range(len(truth)), truth].mean().item())
@@ -39,12 +39,7 @@ def test_it_equals_the_loop(network, intents, setting):
     assert scores.accuracy.mean == pytest.approx(accuracies.mean())
 
 
-def test_settings_together_equal_settings_alone_with_one_pass_of_the_encoder(network, intents, monkeypatch):
-    encoded = []
-    original = MatchingNetwork.embed
-    monkeypatch.setattr(
-        MatchingNetwork, "embed", lambda self, texts, **options: (encoded.extend(texts), original(self, texts, **options))[1]
-    )  # fmt: skip
+def test_settings_together_equal_settings_alone_with_one_pass_of_the_encoder(network, intents, encoded):
     together = evaluate_episodes(network, [intents], SETTINGS, n_episodes=15)
     assert len(encoded) == len(set(encoded))
     for setting, scores in zip(SETTINGS, together, strict=True):

@@ -21,8 +21,8 @@ def test_it_equals_the_classifier(model, intents, names):
 
 def test_always_the_same_answer_is_half_right_in_balance(model):
     with torch.no_grad():
-        model.log_temperature.fill_(-20.0)  # attention is uniform, the first class wins every tie
-        model.prototype_share.fill_(0.0)
+        model.matcher.log_temperature.fill_(-20.0)  # attention is uniform, the first class wins every tie
+        model.matcher.prototype_share.fill_(0.0)
     support = Task("s", ["good", "bad"], ["a", "b"])
     query = Task("q", ["x", "y", "z", "w"], ["a", "a", "a", "b"])
     scores = evaluate_support(model, support, query)

@@ -68,12 +68,7 @@ def test_saved_and_loaded_equals_what_was_saved(classifier, queries, tmp_path):
     assert FewShotClassifier.from_pretrained(tmp_path / "bot").classes_ == sorted([*classifier.classes_, "novelty"])
 
 
-def test_adding_a_class_encodes_its_examples_alone(classifier, monkeypatch):
-    encoded = []
-    original = MatchingNetwork.embed
-    monkeypatch.setattr(
-        MatchingNetwork, "embed", lambda self, texts, **options: (encoded.extend(texts), original(self, texts, **options))[1]
-    )  # fmt: skip
+def test_adding_a_class_encodes_its_examples_alone(classifier, encoded):
     classifier.add(["is there wifi on board", "no internet on the train"], "train wifi")
     assert encoded == ["is there wifi on board", "no internet on the train", "train wifi"]  # and its name
     encoded.clear()
@@ -192,7 +187,7 @@ def test_a_failure_in_the_encoder_leaves_the_classifier_as_it_was(classifier, qu
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as broken:
-        broken.setattr(MatchingNetwork, "contextualize", out_of_memory)
+        broken.setattr(type(classifier.model.matcher), "contextualize", out_of_memory)
         with pytest.raises(RuntimeError):
             classifier.add(["a"], "new class")
     assert classifier.support is support

@@ -78,7 +78,7 @@ def check_round_trip(model, tmp_path):
     assert torch.equal(again.embed(TEXTS), vectors)
     assert torch.equal(again.embed(TEXTS, support=True), model.embed(TEXTS, support=True))
     support, labels = model.embed(TEXTS, support=True), torch.eye(3)
-    assert torch.equal(again.match(vectors, support, labels), model.match(vectors, support, labels))
+    assert torch.equal(again.matcher(vectors, support, labels), model.matcher(vectors, support, labels))
 
 
 def test_xlm_roberta_with_a_sentencepiece_tokenizer(tmp_path, intents):

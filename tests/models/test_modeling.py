@@ -61,29 +61,13 @@ def test_token_ids_and_cached_vectors_give_the_same(model, episodes):
 
 def test_the_loss_is_the_mean_over_episodes_of_the_queries_nll(encoder_folder, episodes):
     model = MatchingNetwork.from_encoder(encoder_folder)
-    model.membership.requires_grad_(False)
+    model.matcher.membership.requires_grad_(False)
     batch = batch_of(model, episodes)
     out = model(**batch)
     expected = []
     for log_probs, labels in zip(out.log_probs, batch["query_labels"], strict=True):
         expected.append(torch.stack([-log_probs[q, y] for q, y in enumerate(labels) if y >= 0]).mean())
     torch.testing.assert_close(out.loss, torch.stack(expected).mean())
-
-
-def test_untrained_membership_ranks_by_the_largest_kernel_score(model):
-    support, query = torch.randn(6, 32), torch.randn(20, 32)
-    logits = model.membership_logits(query, support, torch.eye(6))
-    centered = model.contextualize(support)
-    f = model.context.embed_query(query[None], support[None], centered[None], torch.ones(1, 6))[0]
-    largest = torch.nn.functional.cosine_similarity(f[:, None], centered[None], dim=-1).amax(1)
-    torch.testing.assert_close(logits, 10 * largest - 5, rtol=1e-4, atol=1e-4)
-
-
-def test_attention_of_attend_adds_up(model):
-    support, query, labels = torch.randn(6, 32), torch.randn(3, 32), torch.eye(3).repeat(2, 1)
-    log_probs, shares = model.attend(query, support, labels)
-    torch.testing.assert_close(shares @ labels, log_probs.exp())
-    torch.testing.assert_close(model.represent(query, support, labels), shares @ model.contextualize(support))
 
 
 @pytest.mark.parametrize(
@@ -101,23 +85,6 @@ def test_saved_and_loaded_gives_bitwise_the_same(encoder_folder, tmp_path, episo
         assert isinstance(loaded, MatchingNetwork)
         assert torch.equal(loaded(**batch).log_probs, model(**batch).log_probs)
         assert torch.equal(loaded.embed(["hello there"]), model.embed(["hello there"]))
-
-
-def test_new_parameters_start_where_the_configuration_says(encoder_folder):
-    model = MatchingNetwork.from_encoder(
-        encoder_folder, context="lstm", context_gate=0.25, center_share=0.4, temperature=7.0, prototype_share=0.1
-    )
-    found = {name: p.item() for name, p in model.named_parameters() if p.dim() == 0}
-    assert found == pytest.approx(
-        {
-            "log_temperature": 1.9459,
-            "prototype_share": 0.1,
-            "context.center.share": 0.4,
-            "context.support_lstm.gate": 0.25,
-            "context.query_lstm.gate": 0.25,
-        },
-        abs=1e-4,
-    )
 
 
 def test_the_saved_configuration_names_no_path_of_this_machine(model, tmp_path, encoder_folder):

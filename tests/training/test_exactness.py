@@ -80,14 +80,12 @@ def test_killed_on_two_processes_and_resumed(undisturbed, encoder_folder, tmp_pa
 
 
 def test_two_processes_never_train_two_copies(encoder_folder, tmp_path):
-    """Without a GPU and without ACCELERATE_USE_CPU, torchrun's processes either find each other or it is an error."""
+    """With nothing that says CPU, torchrun's processes still find each other: each would train a copy else."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
     command += [str(encoder_folder), str(tmp_path), json.dumps({"use_cpu": False, "n_episodes": 4})]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ACCELERATE")}
     done = subprocess.run(
         command, env={**environment, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120
     )
-    if done.returncode == 0:
-        assert json.loads((tmp_path / "history.json").read_text())["processes"] == 2
-    else:
-        assert "2 processes were started but 1 found each other" in done.stderr
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads((tmp_path / "history.json").read_text())["processes"] == 2

@@ -34,14 +34,17 @@ def test_training_moves_what_it_should(encoder_folder, tmp_path, parts):
     after = weights_of(trainer)
     unmoved = {name for name in before if torch.equal(before[name], after[name])}
     rows_of_absent_words = {name for name in unmoved if "embeddings" in name}
-    assert unmoved - rows_of_absent_words == {"membership.weight", "membership.bias"}  # no unknown queries
+    assert unmoved - rows_of_absent_words == {
+        "matcher.membership.weight",
+        "matcher.membership.bias",
+    }  # no unknown queries
 
 
 def test_unknown_queries_train_the_membership_head(encoder_folder, tmp_path, parts):
     trainer = make(encoder_folder, tmp_path, parts, n_unknown=2)
     before = weights_of(trainer)
     trainer.train()
-    assert not torch.equal(before["membership.weight"], weights_of(trainer)["membership.weight"])
+    assert not torch.equal(before["matcher.membership.weight"], weights_of(trainer)["matcher.membership.weight"])
 
 
 def test_a_frozen_encoder_stays_and_the_rest_learns_on_cached_vectors(encoder_folder, tmp_path, parts):
@@ -52,7 +55,7 @@ def test_a_frozen_encoder_stays_and_the_rest_learns_on_cached_vectors(encoder_fo
     for name in before:
         if name.startswith("encoder."):
             assert torch.equal(before[name], after[name])
-    assert not torch.equal(before["context.support_lstm.gate"], after["context.support_lstm.gate"])
+    assert not torch.equal(before["matcher.context.support_lstm.gate"], after["matcher.context.support_lstm.gate"])
     fresh = make(encoder_folder, tmp_path, parts, model=trainer.model)  # evaluated through the encoder
     frozen, unfrozen = trainer.evaluate(), fresh.evaluate()
     assert frozen["eval_accuracy"] == pytest.approx(unfrozen["eval_accuracy"], abs=0.02)
@@ -65,10 +68,15 @@ def test_learning_rates_and_decay_of_the_groups(encoder_folder, tmp_path, parts)
     named = {name: found[id(p)] for name, p in trainer.model.named_parameters() if id(p) in found}
     assert named["encoder.encoder.layer.0.attention.self.query.weight"] == (1e-3, 0.1)
     assert named["encoder.encoder.layer.0.attention.self.query.bias"] == (1e-3, 0.0)
-    assert named["context.query_lstm.gates.weight"] == (7e-3, 0.1)
-    for scalar in ("log_temperature", "prototype_share", "context.center.share", "context.support_lstm.gate"):
+    assert named["matcher.context.query_lstm.gates.weight"] == (7e-3, 0.1)
+    for scalar in (
+        "matcher.log_temperature",
+        "matcher.prototype_share",
+        "matcher.context.center.share",
+        "matcher.context.support_lstm.gate",
+    ):
         assert named[scalar] == (7e-3, 0.0)
-    assert "membership.weight" not in named
+    assert "matcher.membership.weight" not in named
 
 
 def test_the_same_seed_gives_the_same_weights(encoder_folder, tmp_path, parts):
@@ -126,3 +134,12 @@ def test_a_model_without_a_tokenizer_is_refused(encoder_folder, tmp_path, parts)
     model.tokenizer = None
     with pytest.raises(TypeError, match="no tokenizer"):
         make(encoder_folder, tmp_path, parts, model=model)
+
+
+def test_processes_that_did_not_find_each_other_are_an_error(encoder_folder, tmp_path, parts, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    model = MatchingNetwork.from_encoder(encoder_folder)
+    monkeypatch.setattr(EpisodicTrainingArguments, "world_size", 1)
+    args = object.__new__(EpisodicTrainingArguments)
+    with pytest.raises(ValueError, match="2 processes were started but 1 found each other"):
+        EpisodicTrainer(model, args, [parts["train"]])

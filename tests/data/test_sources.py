@@ -1,0 +1,63 @@
+"""Files of every kind, and files that do not parse."""
+
+import gzip
+import json
+
+import pytest
+from datasets import Dataset
+
+from fewtext.data.tasks import load_tasks
+
+ROWS = [("a dog, barking", "dog"), ("None", "cat"), ("12", "cat"), ('say "hi"\nthere', "dog")]
+
+
+def csv_text(rows=ROWS):
+    quoted = "".join('"{}","{}"\n'.format(text.replace('"', '""'), label) for text, label in rows)
+    return "text,label\n" + quoted
+
+
+def assert_rows(task):
+    assert list(zip(task.texts, task.labels, strict=True)) == ROWS
+
+
+def test_csv_keeps_words_numbers_quotes_and_line_breaks(tmp_path):
+    (tmp_path / "pets.csv").write_text(csv_text(), encoding="utf-8")
+    [task] = load_tasks(tmp_path / "pets.csv")
+    assert task.name == "pets"
+    assert_rows(task)
+
+
+def test_jsonl_parquet_and_gzip(tmp_path):
+    rows = Dataset.from_dict({"utterance": [t for t, _ in ROWS], "intent": [y for _, y in ROWS]})
+    lines = "".join(json.dumps({"utterance": t, "intent": y}) + "\n" for t, y in ROWS)
+    (tmp_path / "a.jsonl").write_text(lines, encoding="utf-8")
+    rows.to_parquet(tmp_path / "b.parquet")
+    (tmp_path / "c.csv.gz").write_bytes(gzip.compress(csv_text().encode()))
+    for file in ("a.jsonl", "b.parquet", "c.csv.gz"):
+        [task] = load_tasks(tmp_path / file)
+        assert_rows(task)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        (
+            "wide.csv",
+            "text,label\na,b\nc,d,e\n",
+            "wide.csv does not parse: line 3 has 3 fields where the header has 2",
+        ),
+        ("bad.jsonl", '{"text": "a", "label": "x"}\n{"text": \n', "bad.jsonl does not parse: line 2 is not JSON"),
+        ("empty.csv", "", "empty.csv does not parse: the file is empty"),
+        ("quote.csv", 'text,label\n"a,b\n', "quote.csv does not parse: after line"),
+    ],
+)
+def test_a_file_that_does_not_parse_is_named_with_its_line(tmp_path, name, content, sentence):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=sentence):
+        load_tasks(tmp_path / name)
+
+
+def test_other_encodings_are_named(tmp_path):
+    (tmp_path / "latin.csv").write_bytes("text,label\ncafé,x\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="not UTF-8"):
+        load_tasks(tmp_path / "latin.csv")
