@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -15,8 +14,8 @@ from fewtext.data.tasks import Task
 from fewtext.evaluation.episodic import EpisodeSetting, evaluate_episodes
 from fewtext.evaluation.fixed import SupportScores, evaluate_support
 from fewtext.evaluation.statistics import mean_interval
-from fewtext.folders import check_model_folder, is_fewtext_folder
 from fewtext.models.embedding import text_vectors
+from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
 
 ARGUMENTS = (DataArguments, ModelArguments, TestArguments)
@@ -29,11 +28,7 @@ def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) ->
     """
     if test.protocol not in ("episodes", "support"):
         raise ValueError(f"protocol is {test.protocol!r}; it is 'episodes' or 'support'.")
-    if model.model is not None and is_fewtext_folder(Path(model.model)):
-        check_model_folder(Path(model.model))
-        network = MatchingNetwork.from_pretrained(model.model)
-    else:
-        network = MatchingNetwork.from_encoder(model.model, **model.model_settings)
+    network, _ = load_network(model.model, **model.model_settings)
     if test.protocol == "support":
         rows = measure_support(network, data, test)
     else:

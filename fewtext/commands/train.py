@@ -14,7 +14,8 @@ from fewtext.commands.corpora import load_parts, names_of
 from fewtext.commands.evaluate import measure, measure_support, print_table
 from fewtext.data.tasks import Task
 from fewtext.evaluation.plots import plot_learning_curve
-from fewtext.folders import is_fewtext_folder, replaced_folder
+from fewtext.folders import replaced_folder
+from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.training.arguments import EpisodicTrainingArguments
 from fewtext.training.trainer import EpisodicTrainer
@@ -43,7 +44,8 @@ def train(
             "output_dir=... starts elsewhere."
         )
     parts = load_parts(data)
-    network = load_network(model, training.seed)
+    set_seed(training.seed)  # the new parameters start at random
+    network, _ = load_network(model.model, **model.model_settings)
     trainer = EpisodicTrainer(network, training, parts["train"], parts["validation"])
     main = trainer.is_world_process_zero()
     if main:
@@ -73,14 +75,6 @@ def train(
         f"trained {training.n_episodes} episodes in {seconds:.0f} s; model in {folder / 'model'}{picture}", flush=True
     )
     return results
-
-
-def load_network(model: ModelArguments, seed: int) -> MatchingNetwork:
-    """Return the model to train: a fewtext model to go on from, or an encoder with new context and kernel."""
-    set_seed(seed)  # the new parameters start at random
-    if model.model is not None and is_fewtext_folder(Path(model.model)):
-        return MatchingNetwork.from_pretrained(model.model)
-    return MatchingNetwork.from_encoder(model.model, **model.model_settings)
 
 
 def _measure(

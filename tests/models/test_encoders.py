@@ -1,6 +1,7 @@
 """Any encoder that AutoModel loads, and where the default one comes from."""
 
 import logging
+import shutil
 
 import pytest
 import sentencepiece
@@ -193,10 +194,22 @@ def test_a_changed_file_is_refused(tmp_path):
 
 
 def test_wrong_encoders_are_named(tmp_path, model):
-    with pytest.raises(OSError, match="neither a folder nor an encoder"):
+    with pytest.raises(OSError, match="neither a folder nor a model"):
         MatchingNetwork.from_encoder("nobody/nothing-of-the-kind")
     model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="load it with from_pretrained"):
         MatchingNetwork.from_encoder(tmp_path)
     with pytest.raises(TypeError, match="unknown settings kernal"):
         MatchingNetwork.from_encoder(tmp_path, kernal="dot")
+
+
+def test_encoders_without_whole_safetensors_are_refused(tmp_path, encoder_folder):
+    folder = tmp_path / "encoder"
+    shutil.copytree(encoder_folder, folder)
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(ValueError, match="damaged or was cut off"):
+        MatchingNetwork.from_encoder(folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ValueError, match="can execute code and are not read"):
+        MatchingNetwork.from_encoder(folder)
