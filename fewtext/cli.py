@@ -49,7 +49,7 @@ def run(command: str, words: Sequence[str]) -> int:
         return 0
     function: Callable[..., Any] = getattr(module, command)
     try:
-        function(*parse(words, *module.ARGUMENTS))
+        function(*parse(words, *module.ARGUMENTS, ignored=getattr(module, "IGNORED", ())))
     except (ValueError, TypeError, OSError, KeyError, ImportError) as error:
         if os.environ.get("FEWTEXT_TRACEBACK"):  # for whoever looks for the fault in fewtext itself
             raise

@@ -9,10 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 
 MODEL_TYPE = "matching_network"
-OWN_PATTERNS = ("config.json", "model*.safetensors*", "support.*", "confidence.json", "tokenizer*")
+OWN_FILES = {
+    "config.json", "model.safetensors", "model.safetensors.index.json", "support.safetensors", "support.jsonl",
+    "confidence.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
+}  # fmt: skip
+"""What a model is made of; everything else in its folder belongs to the user and is kept."""
 
 
 @contextmanager
@@ -23,16 +29,24 @@ def replaced_folder(target: str | Path) -> Iterator[Path]:
 
     Raises:
         FileExistsError: `target` is a file, or a folder with something else in it.
+        ValueError: the current folder or a mount point, which cannot be replaced.
     """
-    target = Path(target).absolute()
-    recover_folder(target)
+    target = Path(target).expanduser().resolve()
+    if target == Path.cwd() or target.is_mount():
+        raise ValueError(f"{target} is the current folder or a mount point; save in a folder inside it.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(target):
+        yield from _replaced(target)
+
+
+def _replaced(target: Path) -> Iterator[Path]:
+    _finish(target)
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file; a model is saved as a folder.")
     if target.is_dir() and any(target.iterdir()) and not _is_model(target):
         raise FileExistsError(f"{target} holds files that are not a fewtext model; choose a new or empty folder.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f".{target.name}.new-{os.getpid()}")
-    shutil.rmtree(new, ignore_errors=True)
+    new = target.with_name(f".{target.name}.new")
+    shutil.rmtree(new, ignore_errors=True)  # a killed save's
     new.mkdir()
     try:
         yield new
@@ -46,12 +60,24 @@ def replaced_folder(target: str | Path) -> Iterator[Path]:
         if not target.exists() and _previous(target).exists():
             _previous(target).rename(target)
         raise
-    recover_folder(target)
+    _finish(target)
     _sync(target.parent)
 
 
 def recover_folder(target: Path) -> None:
-    """Finish what a crash between the two renames of a save left behind."""
+    """Finish what a save that was killed between its renames left behind."""
+    target = target.expanduser().resolve()
+    if _previous(target).is_dir():
+        with _lock(target):  # waits for a save that is at work
+            _finish(target)
+
+
+def _lock(target: Path) -> FileLock:
+    """One save at a time; another process waits for its turn."""
+    return FileLock(target.with_name(f".{target.name}.lock"))
+
+
+def _finish(target: Path) -> None:
     previous = _previous(target)
     if not previous.is_dir():
         return
@@ -59,8 +85,7 @@ def recover_folder(target: Path) -> None:
         previous.rename(target)
         return
     for path in previous.iterdir():
-        own = any(path.match(pattern) for pattern in OWN_PATTERNS)
-        if not own and not (target / path.name).exists():
+        if path.name not in OWN_FILES and not (target / path.name).exists():
             path.rename(target / path.name)
     shutil.rmtree(previous)
 
@@ -74,7 +99,8 @@ def check_model_folder(folder: Path) -> None:
         settings = json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{config} is not JSON; it was cut off while it was written.") from error
-    if settings.get("model_type") != MODEL_TYPE:
+    if not isinstance(settings, dict) or settings.get("model_type") != MODEL_TYPE:
+        settings = settings if isinstance(settings, dict) else {}
         raise ValueError(f"{folder} is not a fewtext model; its config.json says {settings.get('model_type')!r}.")
     weights = sorted(folder.glob("model*.safetensors"))
     if not weights:
@@ -99,7 +125,13 @@ def is_fewtext_folder(folder: Path) -> bool:
 
 def _is_model(folder: Path) -> bool:
     config = folder / "config.json"
-    return config.is_file() and MODEL_TYPE in config.read_text(encoding="utf-8", errors="replace")
+    if not config.is_file():
+        return False
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(settings, dict) and settings.get("model_type") == MODEL_TYPE
 
 
 def _previous(target: Path) -> Path:

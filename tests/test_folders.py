@@ -33,7 +33,7 @@ def test_the_new_takes_the_place_of_the_old_and_other_files_stay(tmp_path):
     assert value_of(target) == 2
     assert (target / "LICENSE").read_text() == "mine"
     assert not (target / "support.jsonl").exists()  # a part of the old model, not of the new
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".model.lock", "model"]
 
 
 def test_a_failed_save_leaves_the_old(tmp_path):
@@ -44,7 +44,7 @@ def test_a_failed_save_leaves_the_old(tmp_path):
         write_model(new, 2)
         raise RuntimeError("disk full")
     assert value_of(target) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".model.lock", "model"]
 
 
 def test_what_is_not_a_model_is_not_overwritten(tmp_path):
@@ -103,3 +103,55 @@ def test_broken_folders_are_named(tmp_path):
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(ValueError, match="lacks model.safetensors"):
         check_model_folder(tmp_path)
+
+
+def test_odd_targets(tmp_path, monkeypatch):
+    real = tmp_path / "real"
+    with replaced_folder(real) as new:
+        write_model(new, 1)
+    (tmp_path / "link").symlink_to(real)
+    with replaced_folder(tmp_path / "link") as new:
+        write_model(new, 2)
+    assert (tmp_path / "link").is_symlink() and value_of(real) == 2
+    monkeypatch.chdir(real)
+    with pytest.raises(ValueError, match="is the current folder"), replaced_folder("."):
+        pass
+
+
+def test_files_of_the_user_beside_the_model_stay(tmp_path):
+    target = tmp_path / "model"
+    for value in (1, 2):
+        with replaced_folder(target) as new:
+            write_model(new, value)
+            if value == 1:
+                (new / "special_tokens_map.json").write_text("{}")
+        for name in ("tokenizer_notes.md", "support.md", "model_a.safetensors", "config.yaml"):
+            (target / name).write_text("mine")
+    assert (target / "support.md").read_text() == (target / "model_a.safetensors").read_text() == "mine"
+    assert not (target / "special_tokens_map.json").exists()  # of the old tokenizer
+
+
+def test_a_config_that_only_mentions_a_model_is_not_one(tmp_path):
+    (tmp_path / "config.json").write_text('{"notes": "compare with matching_network"}')
+    with pytest.raises(FileExistsError, match="not a fewtext model"), replaced_folder(tmp_path):
+        pass
+
+
+def test_saves_of_several_processes_wait_for_each_other(tmp_path):
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from fewtext.folders import check_model_folder, recover_folder, replaced_folder
+from pathlib import Path
+from test_folders import write_model
+for i in range(40):
+    with replaced_folder({str(tmp_path / "model")!r}) as new:
+        write_model(new, i)
+    recover_folder(Path({str(tmp_path / "model")!r}))
+"""
+    running = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in running:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    check_model_folder(tmp_path / "model")
+    assert value_of(tmp_path / "model") == 39

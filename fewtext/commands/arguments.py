@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -126,8 +128,10 @@ _Loader.add_implicit_resolver(
 )
 
 
-def parse(arguments: Sequence[str], *kinds: type) -> list[Any]:
+def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) -> list[Any]:
     """Return one object of each kind from `[CONFIG.yaml] [key=value ...]`.
+
+    Settings of the `ignored` kinds may stand there too.
 
     Raises:
         FileNotFoundError: the YAML file is not there.
@@ -143,19 +147,24 @@ def parse(arguments: Sequence[str], *kinds: type) -> list[Any]:
             values.update(_read_yaml(Path(argument)))
         elif "=" in argument:
             key, _, text = argument.partition("=")
-            values[key.lstrip("-").replace("-", "_")] = yaml.load(text, _Loader)
+            try:
+                values[key.lstrip("-").replace("-", "_")] = yaml.load(text, _Loader)
+            except yaml.YAMLError as error:
+                raise ValueError(f"{argument!r} is not YAML after the equals sign: {error}") from error
         else:
             raise ValueError(f"{argument!r} is neither a .yaml file nor key=value.")
-    known = {f.name: f for kind in kinds for f in fields(kind) if f.init}
+    known = {f.name for kind in (*kinds, *ignored) for f in fields(kind) if f.init}
     for key in values:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise ValueError(f"there is no setting {key!r}.{hint}")
-    return [
-        kind(**{f.name: _convert(f, values[f.name]) for f in fields(kind) if f.init and f.name in values})
-        for kind in kinds
-    ]
+    objects = []
+    for kind in kinds:
+        hints = get_type_hints(kind)
+        own = [f.name for f in fields(kind) if f.init and f.name in values]
+        objects.append(kind(**{name: _convert(name, hints[name], values[name]) for name in own}))
+    return objects
 
 
 def describe(*kinds: type) -> str:
@@ -183,8 +192,35 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     return values
 
 
-def _convert(f: Field[Any], value: Any) -> Any:
-    """Say at once where a word stands for a number."""
-    if isinstance(value, str) and str(f.type) in ("float", "int"):
-        raise ValueError(f"{f.name}={value!r}: a number was expected.")
-    return value
+def _convert(name: str, hint: Any, value: Any) -> Any:
+    """Return a value as the kind its setting has, or raise `ValueError` saying which was expected."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    plain = {get_origin(kind) or kind for kind in kinds}
+    if Any in plain or (value is None and NoneType in plain):
+        return value
+    for kind in (list, tuple):
+        if kind in plain and isinstance(value, list | tuple):
+            return kind(value)
+    if isinstance(value, bool):
+        if bool in plain:
+            return value
+        if str in plain:  # resume_from_checkpoint is a folder, or true
+            return str(value).lower()
+    elif isinstance(value, int | float):
+        if int in plain and float(value).is_integer():
+            return int(value)
+        if float in plain:
+            return float(value)
+        if str in plain:
+            return str(value)
+    elif isinstance(value, str):
+        if str in plain or any(isinstance(kind, type) and issubclass(kind, Enum) for kind in plain):
+            return value
+    elif isinstance(value, dict) and dict in plain:
+        return value
+    if not isinstance(value, list | tuple | dict) and value is not None:
+        for kind in (list, tuple):  # one value where several may stand
+            if kind in plain:
+                return kind([value])
+    expected = " or ".join(sorted(getattr(kind, "__name__", str(kind)) for kind in plain))
+    raise ValueError(f"{name}={value!r}: {expected} was expected.")

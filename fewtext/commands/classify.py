@@ -35,10 +35,17 @@ def classify(arguments: ClassifyArguments) -> None:
         raise FileExistsError(f"{arguments.output} exists already; choose another output.")
     if arguments.output is not None and not arguments.output.endswith((".csv", ".jsonl")):
         raise ValueError(f"output is {arguments.output!r}; it ends in .csv or .jsonl.")
+    if arguments.top_k < 1:
+        raise ValueError(f"top_k is {arguments.top_k}; it must be at least 1.")
+    examples = None
+    if arguments.support is not None:
+        tasks = load_tasks(arguments.support)
+        if len(tasks) > 1:
+            raise ValueError(f"{arguments.support} holds {len(tasks)} tasks; the examples are one file of one task.")
+        [examples] = tasks
     texts = read_texts(Path(arguments.input), arguments.text_column)
     classifier = FewShotClassifier.from_pretrained(arguments.model)
-    if arguments.support is not None:
-        [examples] = load_tasks(arguments.support)
+    if examples is not None:
         classifier.fit(examples.texts, examples.labels)
     if classifier.support is None:
         raise ValueError("the model has no examples: give support=FILE with texts and labels.")
@@ -56,7 +63,7 @@ def read_texts(file: Path, text_column: str | None = None) -> list[str]:
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file.")
     if file.suffix == ".txt":
-        return check_texts(file.read_text(encoding="utf-8").splitlines(), str(file))
+        return check_texts(file.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n"), str(file))
     [splits] = find_corpora(file).values()
     table = read_table(splits["train"])
     column = find_column(table.column_names, text_column, TEXT_COLUMNS, "text", str(file))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from itertools import combinations
 
 from fewtext.commands.arguments import DataArguments
+from fewtext.data.sources import find_corpora
 from fewtext.data.splits import THIRDS, split_classes, split_tasks
 from fewtext.data.tasks import Task, load_tasks
 
@@ -27,6 +29,8 @@ def load_split(arguments: DataArguments, split: str | None) -> list[Task]:
         task_column=arguments.task_column,
     )
     left_out = set(arguments.leave_out)
+    if absent := sorted(left_out - {label for task in tasks for label in task.classes}):
+        warnings.warn(f"leave_out names no class of {arguments.data}: {', '.join(absent)}", stacklevel=2)
     return [
         task.select(label for label in task.classes if label not in left_out) if left_out & set(task.classes) else task
         for task in tasks
@@ -43,17 +47,13 @@ def load_parts(arguments: DataArguments) -> dict[str, list[Task]]:
         raise ValueError(f"split_by is {arguments.split_by!r}; it is auto, given, classes or tasks.")
     if arguments.split_by == "tasks":
         return _by_tasks(arguments)
-    if arguments.split_by in ("auto", "given"):
-        try:
-            parts = {part: load_split(arguments, part) for part in PARTS}
-        except ValueError:
-            if arguments.split_by == "given":
-                raise
-        else:
-            if arguments.split_by == "given" or _disjoint(parts):
-                logger.info("the splits train, validation and test are used as given")
-                return parts
-    pooled = load_split(arguments, arguments.split or _all_splits(arguments))
+    splits = _split_names(arguments)
+    if arguments.split_by == "given" or (arguments.split_by == "auto" and set(PARTS) <= set(splits)):
+        parts = {part: load_split(arguments, part) for part in PARTS}
+        if arguments.split_by == "given" or _disjoint(parts):
+            logger.info("the splits train, validation and test are used as given")
+            return parts
+    pooled = load_split(arguments, arguments.split or "+".join(splits))
     logger.info("split by classes, seed %d", arguments.split_seed)
     divided = [split_classes(task, THIRDS, seed=arguments.split_seed) for task in pooled]
     return {part: [tasks[part] for tasks in divided] for part in PARTS}
@@ -76,15 +76,15 @@ def _disjoint(parts: dict[str, list[Task]]) -> bool:
     return all(not one & other for one, other in combinations(classes, 2))
 
 
-def _all_splits(arguments: DataArguments) -> str | None:
-    """The names of all splits joined by +, or None where there is one."""
-    for splits in (PARTS, ("train", "test"), ("train", "validation")):
-        try:
-            load_split(arguments, "+".join(splits))
-        except ValueError:
-            continue
-        return "+".join(splits)
-    return None
+def _split_names(arguments: DataArguments) -> list[str]:
+    """The names of the splits that every corpus has."""
+    entries = arguments.data if isinstance(arguments.data, list) else [arguments.data]
+    names: list[list[str]] = []
+    for entry in entries:
+        options = entry if isinstance(entry, dict) else {"source": entry}
+        config, revision = options.get("config", arguments.config), options.get("revision", arguments.revision)
+        names += [list(splits) for splits in find_corpora(options["source"], config, revision).values()]
+    return [name for name in names[0] if all(name in others for others in names)]
 
 
 def names_of(tasks: Sequence[Task]) -> str:

@@ -50,7 +50,7 @@ class DemoArguments:
     """How long the demo trains, and where it writes.
 
     Args:
-        output_dir: Folder for the model and the pictures; emptied first.
+        output_dir: Folder for the model and the pictures; those of an earlier demo are replaced.
         n_episodes: Training episodes.
         test_episodes: Test episodes of each setting.
         seed: Seed of everything.
@@ -68,8 +68,7 @@ ARGUMENTS = (DemoArguments,)
 def demo(arguments: DemoArguments) -> None:
     """Run the demo; under five minutes on two cores."""
     folder = Path(arguments.output_dir)
-    if (folder / "results.json").is_file():  # ours, from an earlier demo
-        shutil.rmtree(folder)
+    _clear(folder)
     _title("1. Meta-training on half of the sample intents, measured on others that it never sees")
     train(
         DataArguments(data="fewtext/intents", split_by="classes", split_seed=arguments.seed),
@@ -106,6 +105,19 @@ def demo(arguments: DemoArguments) -> None:
     same = torch.equal(torch.tensor(again.predict_proba(QUERIES)), torch.tensor(classifier.predict_proba(QUERIES)))
     print(f"\nsaved in {folder / 'classifier'} and loaded again: {'the same answers' if same else 'OTHER ANSWERS'}")
     print(f"attention in {draw_attention(classifier, folder / 'attention.png')}")
+
+
+def _clear(folder: Path) -> None:
+    """Make way for a new demo: take away what an earlier one wrote, and nothing else."""
+    marker = folder / ".fewtext-demo"
+    if folder.exists() and any(folder.iterdir()) and not marker.is_file():
+        raise FileExistsError(f"{folder} holds files that are not a demo's; choose another output_dir.")
+    for name in ("model", "classifier"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("results.json", "learning_curve.png", "attention.png"):
+        (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.touch()
 
 
 def draw_attention(classifier: FewShotClassifier, file: Path) -> Path:

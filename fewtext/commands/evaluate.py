@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from tqdm.auto import tqdm
 
 from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
 from fewtext.commands.corpora import load_parts, load_split
-from fewtext.data.names import readable_name
+from fewtext.data.names import names_are_words, readable_name
 from fewtext.data.tasks import Task
 from fewtext.evaluation.episodic import EpisodeSetting, evaluate_episodes
 from fewtext.evaluation.fixed import SupportScores, evaluate_support
 from fewtext.evaluation.statistics import mean_interval
+from fewtext.folders import is_fewtext_folder
 from fewtext.models.embedding import text_vectors
+from fewtext.models.encoders import model_folder
 from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.training.arguments import EpisodicTrainingArguments
 
 ARGUMENTS = (DataArguments, ModelArguments, TestArguments)
+IGNORED = (EpisodicTrainingArguments,)  # so that the file of a recipe serves for evaluating its result
 
 
 def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) -> list[dict[str, Any]]:
@@ -28,7 +33,8 @@ def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) ->
     """
     if test.protocol not in ("episodes", "support"):
         raise ValueError(f"protocol is {test.protocol!r}; it is 'episodes' or 'support'.")
-    network, _ = load_network(model.model, **model.model_settings)
+    network = load_model(model)
+    network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
     if test.protocol == "support":
         rows = measure_support(network, data, test)
     else:
@@ -38,12 +44,19 @@ def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) ->
     return rows
 
 
+def load_model(model: ModelArguments) -> MatchingNetwork:
+    """Return the model to train or to measure; `model_settings` are those of a new one on an encoder."""
+    saved = model.model is not None and is_fewtext_folder(model_folder(model.model))
+    return load_network(model.model, **({} if saved else model.model_settings))[0]
+
+
 def measure(network: MatchingNetwork, tasks: Sequence[Task], test: TestArguments) -> list[dict[str, Any]]:
     """Return accuracy and macro-F1 with intervals of each test setting, in one pass of the encoder."""
     settings = [
         EpisodeSetting(test.test_way, shot, test.test_query, bool(names))
         for shot in test.test_shots
         for names in test.test_names
+        if not names or all(names_are_words(task.classes) for task in tasks)
     ]
     scores = evaluate_episodes(network, tasks, settings, n_episodes=test.test_episodes, seed=test.test_seed)
     return [

@@ -11,11 +11,10 @@ from transformers import set_seed
 
 from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
 from fewtext.commands.corpora import load_parts, names_of
-from fewtext.commands.evaluate import measure, measure_support, print_table
+from fewtext.commands.evaluate import load_model, measure, measure_support, print_table
 from fewtext.data.tasks import Task
 from fewtext.evaluation.plots import plot_learning_curve
 from fewtext.folders import replaced_folder
-from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.training.arguments import EpisodicTrainingArguments
 from fewtext.training.trainer import EpisodicTrainer
@@ -34,18 +33,20 @@ def train(
         What `results.json` holds.
 
     Raises:
-        FileExistsError: `output_dir` has checkpoints of an earlier run and `resume_from_checkpoint` is not set.
+        FileExistsError: `output_dir` has results of an earlier run and `resume_from_checkpoint` is not set.
     """
     folder = Path(training.output_dir or "runs/fewtext")
     resume = str(training.resume_from_checkpoint).lower() in ("true", "1")
-    if any(folder.glob("checkpoint-*")) and not training.resume_from_checkpoint:
+    earlier = [path.name for path in folder.glob("checkpoint-*")]
+    earlier += [name for name in ("model", "results.json") if (folder / name).exists()]
+    if earlier and not training.resume_from_checkpoint:
         raise FileExistsError(
-            f"{folder} has checkpoints of an earlier run: resume_from_checkpoint=true goes on from them, "
+            f"{folder} has {earlier[0]} of an earlier run: resume_from_checkpoint=true goes on from its checkpoints, "
             "output_dir=... starts elsewhere."
         )
     parts = load_parts(data)
     set_seed(training.seed)  # the new parameters start at random
-    network, _ = load_network(model.model, **model.model_settings)
+    network = load_model(model)
     trainer = EpisodicTrainer(network, training, parts["train"], parts["validation"])
     main = trainer.is_world_process_zero()
     if main:
@@ -55,8 +56,23 @@ def train(
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=True if resume else training.resume_from_checkpoint)
     seconds = time.perf_counter() - started
-    if not main:
-        return {}
+    results = _finish(trainer, data, test, parts, before, seconds, folder) if main else {}
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
+    return results
+
+
+def _finish(
+    trainer: EpisodicTrainer,
+    data: DataArguments,
+    test: TestArguments,
+    parts: dict[str, list[Task]],
+    before: list[dict[str, Any]],
+    seconds: float,
+    folder: Path,
+) -> dict[str, Any]:
+    """Measure again, save model, results and picture, and print the table."""
+    network, training = trainer.accelerator.unwrap_model(trainer.model), trainer.args
     after = _measure(network, parts, data, test)
     results = {
         "episodes": training.n_episodes,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from datasets import ClassLabel, Dataset
 
 TEXT_COLUMNS = (
@@ -53,6 +55,8 @@ def check_texts(texts: Iterable[Any], where: str = "texts") -> list[str]:
     """
     if isinstance(texts, str | bytes):
         raise TypeError(f"{where} is a single string; pass a list of texts.")
+    if not isinstance(texts, Iterable):
+        raise TypeError(f"{where} is {texts!r} ({type(texts).__name__}); pass a list of texts.")
     checked = list(texts)
     for row, text in enumerate(checked):
         if not isinstance(text, str):
@@ -62,10 +66,35 @@ def check_texts(texts: Iterable[Any], where: str = "texts") -> list[str]:
     return checked
 
 
+def check_labels(labels: Iterable[Any], where: str = "labels") -> list[str]:
+    """Return class names as a list of strings; whole numbers and truth values become words.
+
+    Raises `TypeError` naming the first row that is none of these.
+
+    >>> check_labels(["dog", 7, True])
+    ['dog', '7', 'True']
+    """
+    if not isinstance(labels, Iterable):
+        raise TypeError(f"{where} is {labels!r} ({type(labels).__name__}); pass one label a text.")
+    names = []
+    for row, label in enumerate(labels):
+        if isinstance(label, str) and label.strip():
+            names.append(str(label))
+        elif isinstance(label, bool | np.bool_):
+            names.append(str(bool(label)))
+        else:
+            try:
+                names.append(str(operator.index(label)))
+            except TypeError:
+                message = f"{where}, row {row} is {label!r}; a label is a class name or a whole number."
+                raise TypeError(message) from None
+    return names
+
+
 def label_names(dataset: Dataset, column: str, source: str) -> list[str]:
     """Return the class name of every row of `column`: a ClassLabel, strings, or whole numbers.
 
-    Raises `ValueError` naming the first row without a usable label.
+    Raises `ValueError` or `TypeError` naming the first row without a usable label.
     """
     feature = dataset.features[column]
     values = list(dataset[column])
@@ -74,14 +103,4 @@ def label_names(dataset: Dataset, column: str, source: str) -> list[str]:
             if value is None or value < 0:
                 raise ValueError(f"{source}, column {column!r}, row {row} has no label ({value}).")
         return [feature.names[value] for value in values]
-    names = []
-    for row, value in enumerate(values):
-        if isinstance(value, str) and value.strip():
-            names.append(value)
-        elif isinstance(value, int):  # bool too: False and True are class names like any other
-            names.append(str(value))
-        else:
-            raise ValueError(
-                f"{source}, column {column!r}, row {row} is {value!r}; a label is one class name or whole number."
-            )
-    return names
+    return check_labels(values, f"{source}, column {column!r}")

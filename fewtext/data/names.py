@@ -13,16 +13,19 @@ def readable_name(label: str) -> str:
     ('card arrival', 'book flight', 'lost luggage')
     """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)
-    words = re.sub(r"[\s_\-./:]+", " ", spaced).strip()
+    words = re.sub(r"[\s_\-./:]+", " ", spaced).strip() or label
     return words.lower() if words != label else label
 
 
 def names_are_words(labels: Iterable[str]) -> bool:
-    """Tell whether every class name says something: `card_arrival` does, `7` or `LABEL_7` does not.
+    """Tell whether class names say something: `card_arrival` does, `7` or `LABEL_7` does not.
+
+    One odd name among many, such as CLINC150's `w2`, does not make the others say nothing: nine in ten suffice.
 
     >>> names_are_words(["card_arrival", "top-up"]), names_are_words(["0", "1"]), names_are_words(["class 3"])
     (True, False, False)
     """
     empty = re.compile(r"(label|class|category|cluster|intent|topic|group|id)?[\W\d_]*", re.IGNORECASE)
     names = list(labels)
-    return bool(names) and not any(empty.fullmatch(name) or not re.search(r"[^\W\d_]{2}", name) for name in names)
+    words = [not empty.fullmatch(name) and bool(re.search(r"[^\W\d_]{2}", name)) for name in names]
+    return bool(names) and sum(words) >= 0.9 * len(words)

@@ -112,11 +112,12 @@ def read_table(split: Dataset | Path) -> Dataset:
     if builder is None:
         raise ValueError(f"{split}: cannot read this kind of file; use .csv, .jsonl or .parquet.")
     try:
-        options = _csv_options(split) if builder == "csv" else {}
+        options = _csv_options(split) if builder == "csv" else {}  # which checks it, line by line
         with _quiet(split.stat().st_size < SMALL_FILE):
             return load_dataset(builder, data_files=str(split), split="train", **options)
     except (DatasetGenerationError, EOFError, OSError, ValueError) as error:
-        raise ValueError(f"{split} does not parse: {_first_fault(split, builder) or error}.") from error
+        fault = _json_fault(split) if builder == "json" else None
+        raise ValueError(f"{split} does not parse: {fault or error}.") from error
 
 
 @contextmanager
@@ -134,41 +135,48 @@ def _quiet(quiet: bool) -> Iterator[None]:
 
 def _open(path: Path) -> TextIO:
     opener = gzip.open if path.suffix == ".gz" else open
-    return cast(TextIO, opener(path, "rt", encoding="utf-8", newline=""))
+    return cast(TextIO, opener(path, "rt", encoding="utf-8-sig", newline=""))
 
 
 def _csv_options(path: Path) -> dict[str, Any]:
-    """All columns as strings, and no word as a missing value: the text "None" stays a text."""
-    with _open(path) as lines:
-        header = next(csv.reader(lines), [])
-    return {"features": Features({name: Value("string") for name in header}), "keep_default_na": False}
+    """Check that every row has the fields of the header, and read all of them as strings.
 
-
-def _first_fault(path: Path, builder: str) -> str | None:
-    """Say where a CSV or JSONL file stops being one, reading it again line by line."""
-    if path.stat().st_size == 0:
-        return "the file is empty"
-    if builder == "parquet":
-        return None
+    pandas would take a field too many for an index, fill in a missing one, and read "None" as missing.
+    """
     line = 0
     try:
         with _open(path) as lines:
-            if builder == "json":
-                for text in lines:
-                    line += 1
-                    if text.strip():
-                        json.loads(text)
-            else:
-                reader = csv.reader(lines, strict=True)
-                width = len(next(reader))
-                for row in reader:
-                    line = reader.line_num
-                    if len(row) != width:
-                        return f"line {line} has {len(row)} fields where the header has {width}"
+            reader = csv.reader(lines, strict=True)
+            header = next(reader, None)
+            if header is None:
+                raise ValueError("the file is empty")
+            for row in reader:
+                line = reader.line_num
+                if row and len(row) != len(header):
+                    raise ValueError(f"line {line} has {len(row)} fields where the header has {len(header)}")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"after line {line} comes a byte that is not UTF-8 ({error.reason})") from error
+    except csv.Error as error:
+        raise ValueError(f"after line {line}: {error}") from error
+    names = [name or f"Unnamed: {i}" for i, name in enumerate(header)]
+    if len(set(names)) < len(names):
+        raise ValueError("two columns of the header have the same name")
+    return {"features": Features({name: Value("string") for name in names}), "keep_default_na": False}
+
+
+def _json_fault(path: Path) -> str | None:
+    """Say which line of a JSONL file is not JSON."""
+    if path.stat().st_size == 0:
+        return "the file is empty"
+    line = 0
+    try:
+        with _open(path) as lines:
+            for text in lines:
+                line += 1
+                if text.strip():
+                    json.loads(text)
     except json.JSONDecodeError as error:
         return f"line {line} is not JSON ({error.msg})"
-    except UnicodeDecodeError as error:
-        return f"after line {line} comes a byte that is not UTF-8 ({error.reason})"
-    except (csv.Error, EOFError, gzip.BadGzipFile) as error:
+    except (UnicodeDecodeError, EOFError, OSError) as error:
         return f"after line {line}: {error}"
     return None

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from datasets import Dataset, DatasetDict, concatenate_datasets
 
-from fewtext.data.columns import LABEL_COLUMNS, TEXT_COLUMNS, check_texts, find_column, label_names
+from fewtext.data.columns import LABEL_COLUMNS, TEXT_COLUMNS, check_labels, check_texts, find_column, label_names
 from fewtext.data.sources import Splits, find_corpora, read_table
 
 Source: TypeAlias = str | Path | Dataset | DatasetDict
@@ -40,7 +40,7 @@ class Task:
     def __post_init__(self) -> None:
         """Check the columns against each other; raises `ValueError` or `TypeError` naming the row."""
         object.__setattr__(self, "texts", tuple(check_texts(self.texts, f"task {self.name!r}")))
-        object.__setattr__(self, "labels", tuple(self.labels))
+        object.__setattr__(self, "labels", tuple(check_labels(self.labels, f"labels of task {self.name!r}")))
         if len(self.texts) != len(self.labels):
             raise ValueError(f"task {self.name!r} has {len(self.texts)} texts but {len(self.labels)} labels.")
         if not self.texts:
@@ -125,7 +125,7 @@ def load_tasks(
             raise ValueError("load_tasks: the list of sources is empty.")
         shared = {
             "split": split, "config": config, "revision": revision, "text_column": text_column,
-            "label_column": label_column, "task_column": task_column, "weight": weight,
+            "label_column": label_column, "task_column": task_column, "name": name, "weight": weight,
         }  # fmt: skip
         return [
             task

@@ -91,6 +91,8 @@ class FewShotClassifier:
             support, saved = SupportSet.load(folder, model.config.embedding_size)
         if label_names is None:
             label_names = {"True": True, "False": False}.get(saved.get("label_names", ""), "auto")
+        if model.tokenizer is None:
+            raise ValueError(f"{name} lacks its tokenizer (tokenizer.json), so it cannot read texts.")
         model.to(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))  # type: ignore[arg-type]
         classifier = cls(model, label_names=label_names)
         if support is not None:
@@ -210,7 +212,7 @@ class FewShotClassifier:
         """
         with replaced_folder(folder) as new:
             self.model.save_pretrained(new)
-            if self.support is not None:
+            if self.support is not None and len(self.support):
                 self.support.save(new, {"label_names": str(self.label_names)})
 
     def _embed_examples(

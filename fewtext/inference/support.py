@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, safe_open, save_file
 from torch import Tensor
 
-from fewtext.data.columns import check_texts
+from fewtext.data.columns import check_labels, check_texts
 from fewtext.data.names import names_are_words, readable_name
 from fewtext.folders import check_safetensors
 
@@ -50,8 +50,8 @@ class SupportSet:
         return cls(
             tuple(texts[i] for i in order),
             tuple(labels[i] for i in order),
-            vectors[order],
-            {label: name_vectors[label] for label in sorted(set(labels))},
+            vectors[order].cpu(),  # it lives on the CPU; the classifier keeps what it computes with on its device
+            {label: name_vectors[label].cpu() for label in sorted(set(labels))},
         )
 
     @cached_property
@@ -69,7 +69,7 @@ class SupportSet:
         return SupportSet.create(
             [*self.texts, *texts],
             [*self.labels, *labels],
-            torch.cat([self.vectors, vectors]),
+            torch.cat([self.vectors, vectors.cpu()]),
             {**self.name_vectors, **name_vectors},
         )
 
@@ -129,7 +129,7 @@ class SupportSet:
                 f"{vectors_file} holds vectors of size {tensors['vectors'].shape[-1]}, but the model has size {dim}."
             )
         classes = json.loads(metadata["classes"])
-        texts = [json.loads(line)["text"] for line in lines.decode().splitlines()]
+        texts = [json.loads(line)["text"] for line in lines.decode().split("\n") if line]
         labels = [classes[i] for i in tensors["labels"].tolist()]
         names = dict(zip(classes, tensors["name_vectors"], strict=True))
         return cls(tuple(texts), tuple(labels), tensors["vectors"], names), metadata
@@ -145,29 +145,17 @@ def example_id(text: str, label: str) -> str:
 
 
 def check_examples(texts: Any, labels: Any) -> tuple[list[str], list[str]]:
-    """Return texts and labels as lists, or raise saying which row cannot be used."""
+    """Return texts and labels as lists, or raise saying which row cannot be used.
+
+    One label for all texts may be given by itself.
+    """
     checked = check_texts(texts)
-    if isinstance(labels, str):
-        labels = [labels] * len(checked)
-    names = check_labels(labels)
+    names = check_labels([labels] * len(checked) if isinstance(labels, str | int) else labels)
     if len(checked) != len(names):
         raise ValueError(f"{len(checked)} texts but {len(names)} labels; every text needs one label.")
     if not checked:
         raise ValueError("no examples were given; a classifier needs at least one text of each of two classes.")
     return checked, names
-
-
-def check_labels(labels: Iterable[Any]) -> list[str]:
-    """Return class names as a list of strings; whole numbers become their digits."""
-    names = []
-    for row, label in enumerate(labels):
-        if isinstance(label, str) and label.strip():
-            names.append(label)
-        elif hasattr(label, "__index__") and not isinstance(label, bool):
-            names.append(str(int(label)))
-        else:
-            raise TypeError(f"labels, row {row} is {label!r}; a label is a class name or a whole number.")
-    return names
 
 
 def use_names(setting: bool | str, classes: Sequence[str]) -> bool:
@@ -177,4 +165,4 @@ def use_names(setting: bool | str, classes: Sequence[str]) -> bool:
 
 def names_as_text(labels: Iterable[str]) -> list[str]:
     """Return the readable name of each class."""
-    return [readable_name(label) or label for label in labels]
+    return [readable_name(label) for label in labels]

@@ -22,7 +22,7 @@ class MatchingNetworkConfig(PreTrainedConfig):
         separate_encoders: Whether queries (f') and examples (g') have encoders of their own.
         pooling: `mean`, `cls` or `max` over the last hidden states.
         normalize: Whether embeddings have length 1.
-        max_length: Texts are cut after so many tokens; None is the limit of tokenizer and encoder.
+        max_length: Texts are cut after so many tokens; None is the limit of tokenizer and encoder, else 512.
         context: `none`; `center` (subtract a share of the support set's mean, then normalise); `lstm`
             (center, then the full-context embeddings of Vinyals et al. 2016).
         center_share: Where the learned share of the mean starts.

@@ -17,7 +17,6 @@ class Center(nn.Module):
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        self.start = share
         self.share = nn.Parameter(torch.tensor(float(share)))
 
     def forward(self, vectors: Tensor, support: Tensor, weights: Tensor) -> Tensor:
@@ -73,7 +72,7 @@ class AttentionLSTM(nn.Module):
             into, forget, new, out = self.gates(torch.cat([query, hidden, read], dim=-1)).chunk(4, dim=-1)
             cell = torch.sigmoid(forget) * cell + torch.sigmoid(into) * torch.tanh(new)
             hidden = query + self.gate * self.project(torch.sigmoid(out) * torch.tanh(cell))
-        return hidden if self.steps else query
+        return hidden
 
 
 class Context(nn.Module):
@@ -83,7 +82,8 @@ class Context(nn.Module):
         super().__init__()
         self.center = Center(config.center_share) if config.context != "none" else None
         self.support_lstm = FullContextEmbedding(config) if config.context == "lstm" else None
-        self.query_lstm = AttentionLSTM(config) if config.context == "lstm" else None
+        reads = config.context == "lstm" and config.context_steps > 0  # else its weights would get no gradient
+        self.query_lstm = AttentionLSTM(config) if reads else None
 
     def embed_support(self, support: Tensor, weights: Tensor) -> Tensor:
         """Return g(x_i, S) `(n_episodes, n_support, dim)` for g'(x_i)."""

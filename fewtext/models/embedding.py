@@ -24,14 +24,19 @@ TRAINING_TOKENS = 2048
 def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Yield rows, short texts first, in batches of at most `batch_tokens` padded tokens (at least one text).
 
+    A batch that is half full also ends where the texts get longer: most batches then need no padding.
+
     >>> list(batches_by_length([5, 1, 2], batch_tokens=4))
     [[1, 2], [0]]
     """
     batch: list[int] = []
     for row in np.argsort(np.asarray(lengths), kind="stable").tolist():
-        if batch and (len(batch) + 1) * lengths[row] > batch_tokens:
-            yield batch
-            batch = []
+        if batch:
+            length = lengths[batch[-1]]
+            full = (len(batch) + 1) * lengths[row] > batch_tokens
+            if full or (lengths[row] > length and 2 * len(batch) * length >= batch_tokens):
+                yield batch
+                batch = []
         batch.append(row)
     if batch:
         yield batch
@@ -61,16 +66,24 @@ def text_vectors(model: MatchingNetwork, texts: Iterable[str], show_progress: bo
     return TextVectors(rows, queries, model.embed(list(rows), support=True, show_progress=show_progress))
 
 
-@torch.inference_mode()
 def embed_texts(
     model: MatchingNetwork, texts: Sequence[str], *, support: bool, batch_tokens: int, show_progress: bool | None
 ) -> Tensor:
     """Return the embeddings of texts, `(n_texts, dim)`; see `MatchingNetwork.embed`."""
+    with torch.inference_mode():
+        vectors = _embed(model, texts, support, batch_tokens, show_progress)
+    return vectors.clone()  # an ordinary tensor, which may take part in training
+
+
+def _embed(
+    model: MatchingNetwork, texts: Sequence[str], support: bool, batch_tokens: int, show_progress: bool | None
+) -> Tensor:
     tokenizer = model.tokenizer
     if tokenizer is None:
         raise TypeError("this model has no tokenizer, so it cannot read texts; set model.tokenizer.")
     texts = check_texts(texts)
-    vectors = torch.empty(len(texts), model.config.embedding_size, dtype=model.dtype).to(model.device)
+    scalar = model.matcher.log_temperature  # vectors have the precision of the matching, whatever the encoder's
+    vectors = scalar.new_empty(len(texts), model.config.embedding_size)
     if not texts:
         return vectors
     ids, truncated = tokenize(tokenizer, texts, model.max_length)
@@ -90,7 +103,7 @@ def embed_texts(
                 bar.update(len(rows))
     finally:
         model.train(training)
-    return vectors.clone()
+    return vectors
 
 
 def encode_by_length(encode: Callable[[Tensor, Tensor], Tensor], input_ids: Tensor, attention_mask: Tensor) -> Tensor:

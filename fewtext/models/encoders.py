@@ -54,6 +54,8 @@ def default_encoder() -> Path:
         return Path(folder)
     try:
         path = snapshot_download(DEFAULT_ENCODER, allow_patterns=list(MODEL_FILES), etag_timeout=5)
+        if not (Path(path) / "model.safetensors").is_file() or not (Path(path) / "tokenizer_config.json").is_file():
+            raise OSError(f"the cached copy of {DEFAULT_ENCODER} is not whole")
         logger.warning("fewtext: encoder %s from the Hugging Face Hub", DEFAULT_ENCODER)
         return Path(path)
     except OSError as error:
@@ -146,28 +148,36 @@ def load_tokenizer(name: str | Path, **hub_options: Any) -> PreTrainedTokenizerB
 
 
 def stored_pooling(folder: Path) -> str | None:
-    """Return the pooling that a sentence-transformers folder names, if it is one of ours."""
-    file = folder / "1_Pooling" / "config.json"
-    if not file.is_file():
+    """Return the pooling that a sentence-transformers folder names; raises `ValueError` if it is none of ours."""
+    modes = _read_json(folder / "1_Pooling" / "config.json")
+    if not modes:
         return None
-    modes = json.loads(file.read_text(encoding="utf-8"))
     for pooling, key in (("mean", "mean_tokens"), ("cls", "cls_token"), ("max", "max_tokens")):
         if modes.get(f"pooling_mode_{key}") or modes.get("pooling_mode") == pooling:
             return pooling
-    return None
+    raise ValueError(f"{folder} pools in a way that fewtext does not have; choose one with pooling=mean, cls or max.")
+
+
+def stored_max_length(folder: Path) -> int | None:
+    """Return the number of tokens after which a sentence-transformers folder cuts texts."""
+    return _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def text_limit(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase | None, max_length: int | None) -> int:
-    """Return the number of tokens a text may have: the least of what config, tokenizer and user allow."""
-    limits = [max_length or 512]
-    if tokenizer is not None:
+    """Return the number of tokens a text may have: the least of what config, tokenizer and user allow, else 512."""
+    limits = [] if max_length is None else [max_length]
+    if tokenizer is not None and tokenizer.model_max_length < 1_000_000:  # transformers' word for no limit is 1e30
         limits.append(tokenizer.model_max_length)
     positions = getattr(config, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:
         # The RoBERTa family counts positions from the padding id on.
         offset = (config.pad_token_id or 0) + 1 if "roberta" in config.model_type else 0
         limits.append(positions - offset)
-    return min(limits)
+    return min(limits, default=512)
 
 
 def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fewtext.folders import check_model_folder, is_fewtext_folder
+from fewtext.folders import is_fewtext_folder
 from fewtext.models.encoders import model_folder
 from fewtext.models.modeling import MatchingNetwork
 
@@ -35,5 +35,4 @@ def load_network(
         return MatchingNetwork.from_encoder(folder, **settings), None
     if settings:
         raise TypeError(f"{name} is a fewtext model with settings of its own; drop {', '.join(settings)}.")
-    check_model_folder(folder)
     return MatchingNetwork.from_pretrained(folder), folder

@@ -20,6 +20,7 @@ from transformers import (
 )
 from transformers.utils import ModelOutput
 
+from fewtext.folders import check_model_folder
 from fewtext.models.configuration import MatchingNetworkConfig
 from fewtext.models.embedding import embed_texts, encode_by_length
 from fewtext.models.encoders import (
@@ -30,6 +31,7 @@ from fewtext.models.encoders import (
     load_tokenizer,
     model_folder,
     pool,
+    stored_max_length,
     stored_pooling,
     text_limit,
     without_pooler,
@@ -110,8 +112,8 @@ class MatchingNetwork(PreTrainedModel):
         """Build a Matching Network on a pretrained encoder.
 
         Args:
-            encoder: A folder, a Hub id, or a model that returns `last_hidden_state`; by default
-                all-MiniLM-L6-v2 from the Hub or the offline package.
+            encoder: A folder, a Hub id, or a model that returns `last_hidden_state`, which becomes part of
+                this one (its pooler is taken out); by default all-MiniLM-L6-v2.
             tokenizer: Its tokenizer; read from the same place where not given.
             revision: Branch, tag or commit on the Hub.
             **settings: Fields of `MatchingNetworkConfig`. The pooling is by default the one that a
@@ -136,7 +138,9 @@ class MatchingNetwork(PreTrainedModel):
             modules = [load_encoder(folder) for _ in range(2 if separate else 1)]
             tokenizer = tokenizer or load_tokenizer(folder)
             name = DEFAULT_ENCODER if encoder is None else str(encoder)
-            settings.setdefault("pooling", stored_pooling(folder) or "mean")
+            if "pooling" not in settings:
+                settings["pooling"] = stored_pooling(folder) or "mean"
+            settings.setdefault("max_length", stored_max_length(folder))
         encoder_config = {
             key: value for key, value in _config_of(modules[0]).items() if key not in ("_name_or_path", "dtype")
         }
@@ -148,16 +152,29 @@ class MatchingNetwork(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
-        """Load a saved Matching Network and its tokenizer; as `PreTrainedModel.from_pretrained`, safetensors only."""
-        kwargs["use_safetensors"] = True
-        loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
-        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        """Load a saved Matching Network and its tokenizer, as `PreTrainedModel.from_pretrained`, safetensors only.
+
+        Raises `ValueError` for a folder that is not a fewtext model, lacks a file, or was cut off.
+        """
+        folder = Path(pretrained_model_name_or_path)
+        if folder.is_dir():
+            check_model_folder(folder)
+        info = kwargs.pop("output_loading_info", False)
+        options = {**kwargs, "use_safetensors": True, "output_loading_info": True}
+        loaded: tuple[MatchingNetwork, dict[str, Any]] = super().from_pretrained(
+            pretrained_model_name_or_path, *args, **options
+        )  # type: ignore[assignment]
+        model, found = loaded
+        if missing := sorted(found["missing_keys"]):
+            raise ValueError(f"{folder} lacks weights of its own configuration: {', '.join(missing[:3])}.")
         shared = {key: kwargs[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in kwargs}
         try:
             model.tokenizer = load_tokenizer(pretrained_model_name_or_path, **shared)
-        except (OSError, ValueError):  # saved without a tokenizer: everything but text works
-            model.tokenizer = None
-        return loaded
+        except Exception as error:  # tokenizers raises plain Exception for a file that was cut off
+            if any(folder.glob("tokenizer*")):
+                raise ValueError(f"the tokenizer in {folder} is damaged or lacks a file ({error}).") from error
+            model.tokenizer = None  # saved without one: everything but text works
+        return (model, found) if info else model
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:  # type: ignore[override]
         """Save configuration, weights (safetensors) and tokenizer in a folder."""

@@ -95,6 +95,8 @@ class EpisodicTrainingArguments(TrainingArguments):
                 f"{self.n_gpu} GPUs in one process: DataParallel cannot split episodes. Start with "
                 f"`accelerate launch --num_processes {self.n_gpu}`, or set CUDA_VISIBLE_DEVICES to one GPU."
             )
+        if self.eval_episodes < self.world_size:
+            raise ValueError(f"eval_episodes is {self.eval_episodes}, fewer than the {self.world_size} processes.")
         step = self.episodes_per_step
         if self.n_episodes < 1 or self.n_episodes % step:
             lower = self.n_episodes // step * step

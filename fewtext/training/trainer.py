@@ -195,8 +195,8 @@ def _all_texts(tasks: Sequence[Task]) -> list[str]:
 
 def _freeze(model: MatchingNetwork, args: EpisodicTrainingArguments, trains_membership: bool) -> None:
     for encoder in (model.encoder, model.support_encoder):
-        if encoder is not None:
-            encoder.requires_grad_(not args.freeze_encoder)
+        if encoder is not None and args.freeze_encoder:
+            encoder.requires_grad_(False)
     model.matcher.membership.requires_grad_(trains_membership)
 
 

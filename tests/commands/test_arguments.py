@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from fewtext.commands.arguments import ClassifyArguments, DataArguments, TestArguments, describe, parse
@@ -17,7 +19,7 @@ def test_the_command_line_overrides_the_file(tmp_path):
     )  # fmt: skip
     assert data.data == "../here" and test.test_way == 20 and test.test_shots == [1]
     assert training.save_strategy == "no"
-    assert training.learning_rate == 2e-5 and training.way == [5, 20]
+    assert training.learning_rate == 2e-5 and training.way == (5, 20)
 
 
 def test_what_is_wrong_is_named(tmp_path):
@@ -28,7 +30,7 @@ def test_what_is_wrong_is_named(tmp_path):
     file.write_text("- a\n", encoding="utf-8")
     with pytest.raises(ValueError, match="must hold settings"):
         parse([str(file)], DataArguments)
-    with pytest.raises(ValueError, match="test_way='many': a number was expected"):
+    with pytest.raises(ValueError, match="test_way='many': int was expected"):
         parse(["test_way=many"], TestArguments)
 
 
@@ -36,3 +38,38 @@ def test_help_names_every_setting():
     text = describe(ClassifyArguments)
     for name in ClassifyArguments.__dataclass_fields__:
         assert f"    {name}=" in text
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "value"),
+    [
+        ("test_shots=5", "test_shots", [5]),
+        ("test_way=2e1", "test_way", 20),
+        ("test_names=false", "test_names", [False]),
+        ("test_split=2024", "test_split", "2024"),
+    ],
+)
+def test_values_become_what_their_setting_is(word, name, value):
+    [test] = parse([word], TestArguments)
+    assert getattr(test, name) == value and type(getattr(test, name)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("freeze_encoder=no", "freeze_encoder='no': bool was expected"),
+        ("weight_decay=heavy", "weight_decay='heavy': float was expected"),
+        ("n_episodes=1.5", "n_episodes=1.5: int was expected"),
+        ("way=[5", "is not YAML after the equals sign"),
+    ],
+)
+def test_words_that_are_no_values_are_refused(word, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        parse([word], EpisodicTrainingArguments)
+
+
+def test_one_name_where_a_list_stands():
+    [data] = parse(["leave_out=oos"], DataArguments)
+    assert data.leave_out == ["oos"]
+    [test] = parse(["test_way=3", "n_episodes=5"], TestArguments, ignored=[EpisodicTrainingArguments])
+    assert test.test_way == 3

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_train_saves_a_model_results_and_a_picture(trained, capsys):
 def test_a_second_run_neither_overwrites_nor_starts_anew(trained, encoder_folder, capsys):
     words = ["train", f"model={encoder_folder}", f"output_dir={trained}", "split_by=classes", *FAST, "save_steps=2"]
     assert main(words) == 2
-    assert "has checkpoints of an earlier run" in capsys.readouterr().err
+    assert "of an earlier run: resume_from_checkpoint=true" in capsys.readouterr().err
     assert main([*words, "resume_from_checkpoint=true", "model_settings={context: lstm, context_size: 8}"]) == 0
 
 
@@ -112,3 +113,33 @@ def test_the_demo_runs_to_its_end(minilm, tmp_path, capsys):
     assert "the same answers" in out and "lost library card" in out and "before" in out
     for name in ("learning_curve.png", "attention.png", "model/model.safetensors", "classifier/support.jsonl"):
         assert (tmp_path / "demo" / name).is_file()
+
+
+def test_a_model_without_checkpoints_is_not_overwritten_either(trained, encoder_folder, tmp_path, capsys):
+    words = ["train", f"model={encoder_folder}", f"output_dir={tmp_path / 'o'}", "split_by=classes", *FAST]
+    assert main([*words, "save_strategy=no"]) == 0
+    before = (tmp_path / "o" / "model" / "model.safetensors").read_bytes()
+    assert main([*words, "save_strategy=no", "seed=9"]) == 2
+    assert "has model of an earlier run" in capsys.readouterr().err
+    assert (tmp_path / "o" / "model" / "model.safetensors").read_bytes() == before
+
+
+def test_a_recipe_serves_for_evaluating_its_result(trained, capsys):
+    recipe = Path(__file__).parents[2] / "recipes" / "intent" / "samples" / "lstm.yaml"
+    assert main(["evaluate", str(recipe), f"model={trained / 'model'}", "test_episodes=10"]) == 0
+    assert "5-way 5-shot, names" in capsys.readouterr().out
+
+
+def test_the_demo_takes_away_nothing_but_its_own(tmp_path, capsys):
+    (tmp_path / "results.json").write_text("{}")
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["demo", f"output_dir={tmp_path}"]) == 2
+    assert "holds files that are not a demo's" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "thesis.txt"]
+
+
+def test_a_wrong_column_is_named_by_train(tmp_path, capsys):
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_text("text,label\na,x\nb,y\n")
+    assert main(["train", f"data={tmp_path}", "text_column=body", f"output_dir={tmp_path / 'o'}"]) == 2
+    assert "has no column 'body'; its columns are 'text', 'label'" in capsys.readouterr().err

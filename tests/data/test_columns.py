@@ -51,7 +51,7 @@ def test_labels_of_every_kind_become_names():
 )
 def test_a_bad_label_is_named_with_its_row(values, feature):
     rows = Dataset.from_dict({"l": values}, Features({"l": feature}))
-    with pytest.raises(ValueError, match=r"pets, column 'l', row \d is"):
+    with pytest.raises(TypeError, match=r"pets, column 'l', row \d is"):
         label_names(rows, "l", "pets")
 
 

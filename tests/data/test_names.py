@@ -17,6 +17,15 @@ def test_these_are_no_words(labels):
     assert not names_are_words(labels)
 
 
-@pytest.mark.parametrize("labels", [["positive", "negative"], ["card_arrival", "atm"], ["grüße", "ja"], ["wifi 2"]])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["positive", "negative"],
+        ["card_arrival", "atm"],
+        ["grüße", "ja"],
+        ["wifi 2"],
+        [*(f"intent {c}{c}" for c in "abcdefghijk"), "w2"],
+    ],
+)
 def test_these_are_words(labels):
     assert names_are_words(labels)

@@ -61,3 +61,19 @@ def test_other_encodings_are_named(tmp_path):
     (tmp_path / "latin.csv").write_bytes("text,label\ncafé,x\n".encode("latin-1"))
     with pytest.raises(ValueError, match="not UTF-8"):
         load_tasks(tmp_path / "latin.csv")
+
+
+@pytest.mark.parametrize("row", ["hello, world,greet", "alone"])
+def test_a_row_with_other_fields_than_the_header_is_named(tmp_path, row):
+    """Pandas would take the first of three fields for an index, in every row, and fill in a missing one."""
+    (tmp_path / "shifted.csv").write_text(f"text,label\n{row}\n{row}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"shifted.csv does not parse: line 2 has \d fields where the header has 2"):
+        load_tasks(tmp_path / "shifted.csv")
+
+
+def test_files_of_spreadsheets_and_of_pandas(tmp_path):
+    (tmp_path / "excel.csv").write_bytes(b"\xef\xbb\xbftext,label\r\nhello,greet\r\n\r\nbye,leave\r\n")
+    (tmp_path / "pandas.csv").write_text(",text,label\n0,hello,greet\n1,bye,leave\n")
+    for name in ("excel", "pandas"):
+        [task] = load_tasks(tmp_path / f"{name}.csv")
+        assert (task.texts, task.labels) == (("hello", "bye"), ("greet", "leave"))

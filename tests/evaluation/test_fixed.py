@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from fewtext.data.tasks import Task
 from fewtext.evaluation.fixed import evaluate_support
@@ -20,13 +19,10 @@ def test_it_equals_the_classifier(model, intents, names):
 
 
 def test_always_the_same_answer_is_half_right_in_balance(model):
-    with torch.no_grad():
-        model.matcher.log_temperature.fill_(-20.0)  # attention is uniform, the first class wins every tie
-        model.matcher.prototype_share.fill_(0.0)
     support = Task("s", ["good", "bad"], ["a", "b"])
-    query = Task("q", ["x", "y", "z", "w"], ["a", "a", "a", "b"])
-    scores = evaluate_support(model, support, query)
-    assert {scores.accuracy, scores.balanced_accuracy} in ({0.75, 0.5}, {0.25, 0.5})
+    query = Task("q", ["good", "good!", "good !!", "good"], ["a", "a", "a", "b"])
+    scores = evaluate_support(model, support, query)  # every query is answered "a"
+    assert (scores.accuracy, scores.balanced_accuracy) == (0.75, 0.5)
 
 
 def test_bad_tasks_are_named(model):

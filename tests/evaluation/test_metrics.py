@@ -8,6 +8,9 @@ from fewtext.evaluation.statistics import mean_interval
 def test_it_is_a_metric_of_evaluate_that_needs_no_network():
     metric = EpisodicAccuracy()
     assert isinstance(metric, evaluate.Metric)
+    for predictions, references, number in (([0, 1], [0, 1], 1), ([1, 1], [0, 1], 2)):
+        metric.add_batch(predictions=predictions, references=references, episodes=[number] * 2)
+    assert metric.compute()["accuracy"] == 0.75
 
 
 def test_accuracy_and_f1_by_episode():

@@ -180,14 +180,16 @@ def test_bad_examples_are_named_and_leave_the_classifier_as_it_was(
     np.testing.assert_array_equal(classifier.predict_proba(queries), expected)
 
 
-def test_a_failure_in_the_encoder_leaves_the_classifier_as_it_was(classifier, queries, monkeypatch):
+@pytest.mark.parametrize("where", ["embed", "contextualize"])
+def test_a_failure_while_adding_leaves_the_classifier_as_it_was(classifier, queries, monkeypatch, where):
     expected, support = classifier.predict_proba(queries), classifier.support
 
     def out_of_memory(*args, **kwargs):
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as broken:
-        broken.setattr(type(classifier.model.matcher), "contextualize", out_of_memory)
+        owner = MatchingNetwork if where == "embed" else type(classifier.model.matcher)
+        broken.setattr(owner, where, out_of_memory)
         with pytest.raises(RuntimeError):
             classifier.add(["a"], "new class")
     assert classifier.support is support
@@ -203,9 +205,7 @@ def test_a_failed_save_leaves_the_folder_as_it_was(classifier, queries, tmp_path
     expected = FewShotClassifier.from_pretrained(tmp_path / "bot").predict_proba(queries)
     classifier.remove(classifier.classes_[0])
     with monkeypatch.context() as broken:
-        broken.setattr(
-            "fewtext.inference.support.save_file", lambda *a, **k: (_ for _ in ()).throw(OSError("disk full"))
-        )
+        broken.setattr("fewtext.inference.support.save_file", full_disk)
         with pytest.raises(OSError, match="disk full"):
             classifier.save_pretrained(tmp_path / "bot")
     again = FewShotClassifier.from_pretrained(tmp_path / "bot")
@@ -244,6 +244,8 @@ def test_folders_that_cannot_be_loaded_are_named(classifier, tmp_path):
         ("support.safetensors", lambda b: b[: len(b) // 2], "damaged or was cut off"),
         ("support.jsonl", lambda b: b[:-10], "are not of one save"),
         ("config.json", lambda b: b[:-10], "was cut off"),
+        ("tokenizer.json", lambda b: b[:-10], "tokenizer in .* is damaged"),
+        ("tokenizer.json", None, "tokenizer in .* is damaged"),
         ("model.safetensors", None, r"lacks model\.safetensors"),
         ("support.safetensors", None, r"lacks support\.safetensors"),
         ("config.json", None, r"no config\.json"),
@@ -259,3 +261,16 @@ def test_folders_that_cannot_be_loaded_are_named(classifier, tmp_path):
     assert settings["model_type"] == "matching_network"
     with pytest.raises(TypeError, match="drop kernel"):
         FewShotClassifier.from_pretrained(folder, kernel="dot")
+
+
+def test_everything_removed_is_saved_as_a_model_alone(classifier, tmp_path):
+    for label in classifier.classes_:
+        classifier.remove(label)
+    classifier.save_pretrained(tmp_path / "bot")
+    assert FewShotClassifier.from_pretrained(tmp_path / "bot").support is None
+
+
+def test_vectors_may_take_part_in_training(model):
+    head = torch.nn.Linear(32, 2)
+    head(model.embed(["a", "b"])).sum().backward()
+    assert torch.isfinite(head.weight.grad).all()

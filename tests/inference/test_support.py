@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewtext.inference.support import SupportSet, check_examples, check_labels, example_id, use_names
+from fewtext.data.columns import check_labels
+from fewtext.inference.support import SupportSet, check_examples, example_id, use_names
 
 
 def make(texts, labels):
@@ -38,8 +40,8 @@ def test_tensors_put_the_names_last_with_their_weight():
 
 
 def test_saved_and_loaded(tmp_path):
-    texts = ["plain", 'with "quotes", commas\nand lines', "ümläut", "x" * 5000]
-    support = make(texts, ["a,b", "c", "a,b", "d\n"])
+    texts = ["plain", 'with "quotes", commas\nand lines', "ümläut", "x" * 5000, "line\u2028two\x85three\u2029"]
+    support = make(texts, ["a,b", "c", "a,b", "d\n", "e\u2028f"])
     support.save(tmp_path, {"label_names": "auto"})
     again, metadata = SupportSet.load(tmp_path, 2)
     assert (again.texts, again.labels) == (support.texts, support.labels)
@@ -63,12 +65,17 @@ def test_files_of_two_saves_are_refused(tmp_path):
 
 def test_examples_are_checked_with_their_rows():
     assert check_examples(["a", "b"], "x") == (["a", "b"], ["x", "x"])
-    assert check_labels([1, "two"]) == ["1", "two"]
+    assert check_labels([1, "two", True, np.bool_(False), np.int64(7), np.str_("s")]) == [
+        "1", "two", "True", "False", "7", "s"
+    ]  # fmt: skip
     for texts, labels, error, sentence in (
         ([], [], ValueError, "no examples were given"),
         (["a", "b"], ["x"], ValueError, "2 texts but 1 labels"),
         (["a"], [None], TypeError, "labels, row 0 is None"),
         (["a"], [0.5], TypeError, "labels, row 0 is 0.5"),
+        (["a", "b"], torch.tensor([0.2, 1.7]), TypeError, "labels, row 0 is tensor"),
+        (None, ["x"], TypeError, "texts is None"),
+        (["a"], None, TypeError, "labels is None"),
         (["a", float("nan")], ["x", "y"], TypeError, "texts, row 1 is nan"),
         ("abc", "x", TypeError, "single string"),
     ):

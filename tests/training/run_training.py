@@ -54,6 +54,8 @@ def main(encoder, output_dir, options):
         model.save_pretrained(f"{output_dir}/final")
         history = {"processes": args.world_size, "log": trainer.state.log_history}
         Path(output_dir, "history.json").write_text(json.dumps(history))
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
 
 
 if __name__ == "__main__":

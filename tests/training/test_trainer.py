@@ -33,7 +33,8 @@ def test_training_moves_what_it_should(encoder_folder, tmp_path, parts):
     trainer.train()
     after = weights_of(trainer)
     unmoved = {name for name in before if torch.equal(before[name], after[name])}
-    rows_of_absent_words = {name for name in unmoved if "embeddings" in name}
+    assert "encoder.embeddings.word_embeddings.weight" not in unmoved
+    rows_of_absent_words = {name for name in unmoved if "position_embeddings" in name}
     assert unmoved - rows_of_absent_words == {
         "matcher.membership.weight",
         "matcher.membership.bias",
@@ -143,3 +144,11 @@ def test_processes_that_did_not_find_each_other_are_an_error(encoder_folder, tmp
     args = object.__new__(EpisodicTrainingArguments)
     with pytest.raises(ValueError, match="2 processes were started but 1 found each other"):
         EpisodicTrainer(model, args, [parts["train"]])
+
+
+def test_what_the_user_froze_stays_frozen(encoder_folder, tmp_path, parts):
+    model = MatchingNetwork.from_encoder(encoder_folder)
+    model.encoder.embeddings.requires_grad_(False)
+    before = model.encoder.embeddings.word_embeddings.weight.clone()
+    make(encoder_folder, tmp_path, parts, model=model).train()
+    assert torch.equal(model.encoder.embeddings.word_embeddings.weight, before)
