@@ -38,7 +38,7 @@ class EpisodicTrainer(Trainer):
         callbacks: Callbacks of transformers, such as `EarlyStoppingCallback`.
 
     Raises:
-        ValueError: classes with too few texts, more ways than classes, or processes that did not start.
+        ValueError: classes with too few texts, more ways than classes, or processes that did not find each other, or FSDP.
         TypeError: the model has no tokenizer.
     """
 
@@ -201,7 +201,12 @@ def _freeze(model: MatchingNetwork, args: EpisodicTrainingArguments, trains_memb
 
 
 def _check_processes(args: EpisodicTrainingArguments) -> None:
-    """Stop where a launcher asked for processes that did not find each other: each would train a copy."""
+    """Stop where the processes would train copies of their own, or wait for each other for ever."""
+    if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true" or args.fsdp:
+        raise ValueError(
+            "sharded weights (FSDP) do not work with episodes yet: processes encode different numbers of batches and "
+            "would wait for each other. Launch with recipes/accelerate/gpus.yaml."
+        )
     wanted = int(os.environ.get("WORLD_SIZE", "1"))
     if args.world_size != wanted:
         raise ValueError(
