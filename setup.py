@@ -49,7 +49,7 @@ setup(
         "sentencepiece>=0.2",
         "torch>=2.13",
         "tqdm>=4.66",
-        "transformers>=5.23",
+        "transformers>=5.20",
     ],
     extras_require=extras,
     entry_points={"console_scripts": ["fewtext=fewtext.cli:main"]},

@@ -38,7 +38,7 @@ class EpisodicTrainer(Trainer):
         callbacks: Callbacks of transformers, such as `EarlyStoppingCallback`.
 
     Raises:
-        ValueError: classes with too few texts, more ways than classes, or processes that did not find each other, or FSDP.
+        ValueError: classes with too few texts, more ways than classes, processes that did not find each other, FSDP.
         TypeError: the model has no tokenizer.
     """
 
