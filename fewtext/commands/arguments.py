@@ -99,7 +99,8 @@ class ClassifyArguments:
         support: File of examples (text, label), which replace those of a saved classifier.
         input: File of texts: CSV, JSONL or Parquet with a text column, or .txt with one text a line.
         output: File to write: CSV or JSONL with text, label and score; by default the screen.
-        text_column: Column of the texts in `input`.
+        text_column: Column of the texts, in `support` and in `input`; found by its name where not given.
+        label_column: Column of the labels in `support`; found likewise.
         top_k: How many classes to name for each text.
     """
 
@@ -108,6 +109,7 @@ class ClassifyArguments:
     input: str | None = None
     output: str | None = None
     text_column: str | None = None
+    label_column: str | None = None
     top_k: int = 1
 
 

@@ -39,7 +39,7 @@ def classify(arguments: ClassifyArguments) -> None:
         raise ValueError(f"top_k is {arguments.top_k}; it must be at least 1.")
     examples = None
     if arguments.support is not None:
-        tasks = load_tasks(arguments.support)
+        tasks = load_tasks(arguments.support, text_column=arguments.text_column, label_column=arguments.label_column)
         if len(tasks) > 1:
             raise ValueError(f"{arguments.support} holds {len(tasks)} tasks; the examples are one file of one task.")
         [examples] = tasks

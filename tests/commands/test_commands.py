@@ -100,6 +100,17 @@ def test_classify_says_what_is_missing(encoder_folder, tmp_path, capsys):
     assert "ends in .csv or .jsonl" in capsys.readouterr().err
 
 
+def test_classify_takes_the_names_of_the_columns(encoder_folder, tmp_path, capsys):
+    (tmp_path / "examples.csv").write_text("words,kind\nwhere is my parcel,track\nbook a table,reserve\n")
+    (tmp_path / "input.csv").write_text("words\nbook a table\n")
+    words = ["classify", f"model={encoder_folder}", f"support={tmp_path / 'examples.csv'}"]
+    words += [f"input={tmp_path / 'input.csv'}", "text_column=words"]
+    assert main(words) == 2
+    assert "name it with label_column=" in capsys.readouterr().err
+    assert main([*words, "label_column=kind"]) == 0
+    assert "reserve\tbook a table" in capsys.readouterr().out
+
+
 def test_texts_come_from_tables_too(tmp_path):
     (tmp_path / "t.jsonl").write_text('{"id": 1, "body": "one"}\n{"id": 2, "body": "two"}\n')
     assert read_texts(tmp_path / "t.jsonl", "body") == ["one", "two"]
