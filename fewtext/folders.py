@@ -102,9 +102,14 @@ def check_model_folder(folder: Path) -> None:
     if not isinstance(settings, dict) or settings.get("model_type") != MODEL_TYPE:
         settings = settings if isinstance(settings, dict) else {}
         raise ValueError(f"{folder} is not a fewtext model; its config.json says {settings.get('model_type')!r}.")
+    check_weights(folder, f"{folder} lacks model.safetensors, the weights of the model.")
+
+
+def check_weights(folder: Path, missing: str) -> None:
+    """Raise `ValueError` unless the folder's weights are there (else saying `missing`) and whole."""
     weights = sorted(folder.glob("model*.safetensors"))
     if not weights:
-        raise ValueError(f"{folder} lacks model.safetensors, the weights of the model.")
+        raise ValueError(missing)
     for file in weights:
         check_safetensors(file)
 

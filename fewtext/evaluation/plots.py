@@ -58,11 +58,9 @@ def plot_attention(
     shares = np.asarray(weights)
     figure, axes = _figure(3.5 + 0.42 * len(examples), 3.6 + 0.42 * len(queries))
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=max(float(shares.max()), 1e-9), aspect="auto")
-    short = [
-        textwrap.shorten(f"{label}: {text}", 46, placeholder="…") for text, label in zip(examples, labels, strict=True)
-    ]
+    short = [_short(f"{label}: {text}") for text, label in zip(examples, labels, strict=True)]
     axes.set_xticks(range(len(examples)), short, rotation=60, ha="right", fontsize=7)
-    axes.set_yticks(range(len(queries)), [textwrap.shorten(text, 46, placeholder="…") for text in queries], fontsize=8)
+    axes.set_yticks(range(len(queries)), [_short(text) for text in queries], fontsize=8)
     figure.colorbar(picture, ax=axes, label="attention", shrink=0.8)
     axes.set_title("Which examples decided")
     figure.savefig(file)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from fewtext.folders import MODEL_TYPE
+
 POOLINGS = ("mean", "cls", "max")
 CONTEXTS = ("none", "center", "lstm")
 KERNELS = ("cosine", "euclidean", "dot")
@@ -47,7 +49,7 @@ class MatchingNetworkConfig(PreTrainedConfig):
     3
     """
 
-    model_type = "matching_network"
+    model_type = MODEL_TYPE
     sub_configs_defaults = {"encoder": SubConfigSpec(config_class=AutoConfig, model_type="bert")}  # noqa: RUF012
 
     encoder: dict | PreTrainedConfig | None = None

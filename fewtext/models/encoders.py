@@ -24,8 +24,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from fewtext.folders import check_safetensors, recover_folder
-from fewtext.models.configuration import MatchingNetworkConfig
+from fewtext.folders import MODEL_TYPE, check_weights, recover_folder
 
 logger = logging.getLogger(__name__)
 
@@ -98,14 +97,9 @@ def model_folder(name: str | Path, revision: str | None = None, token: str | Non
 
 def check_sha256(file: Path, expected: str) -> None:
     """Raise `ValueError` unless the file has the expected sha256."""
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
     if found != expected:
         raise ValueError(f"{file} is not the official file: its sha256 is {found}, expected {expected}.")
-
-
-def _digest(file: Path) -> str:  # Python 3.10 has no hashlib.file_digest
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def build_encoder(config: PreTrainedConfig) -> nn.Module:
@@ -119,13 +113,9 @@ def load_encoder(folder: Path) -> nn.Module:
     Raises `ValueError` for a fewtext model, for other formats, or for weights that were cut off.
     """
     config = AutoConfig.from_pretrained(folder)
-    if config.model_type == MatchingNetworkConfig.model_type:
+    if config.model_type == MODEL_TYPE:
         raise ValueError(f"{folder} holds a fewtext model, not an encoder; load it with from_pretrained.")
-    weights = sorted(folder.glob("model*.safetensors"))
-    if not weights:
-        raise ValueError(f"{folder} holds no model.safetensors; other formats can execute code and are not read.")
-    for file in weights:
-        check_safetensors(file)
+    check_weights(folder, f"{folder} holds no model.safetensors; other formats can execute code and are not read.")
     encoder = _auto_class(config).from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
     return without_pooler(encoder)
 
