@@ -56,13 +56,15 @@ def train(
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=True if resume else training.resume_from_checkpoint)
     seconds = time.perf_counter() - started
-    results = _finish(trainer, data, test, parts, before, seconds, folder) if main else {}
+    network = trainer.whole_model()
+    results = _finish(network, trainer, data, test, parts, before, seconds, folder) if main else {}
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
     return results
 
 
 def _finish(
+    network: MatchingNetwork,
     trainer: EpisodicTrainer,
     data: DataArguments,
     test: TestArguments,
@@ -72,7 +74,7 @@ def _finish(
     folder: Path,
 ) -> dict[str, Any]:
     """Measure again, save model, results and picture, and print the table."""
-    network, training = trainer.accelerator.unwrap_model(trainer.model), trainer.args
+    training = trainer.args
     after = _measure(network, parts, data, test)
     results = {
         "episodes": training.n_episodes,
@@ -80,7 +82,7 @@ def _finish(
         "training_seconds": round(seconds, 1),
         "before": before,
         "after": after,
-        "learned": {name: round(p.item(), 4) for name, p in network.named_parameters() if p.dim() == 0},
+        "learned": {name: round(p.item(), 4) for name, p in network.named_parameters() if p.numel() == 1},
     }
     with replaced_folder(folder / "model") as new:
         network.save_pretrained(new)

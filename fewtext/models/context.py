@@ -17,7 +17,7 @@ class Center(nn.Module):
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        self.share = nn.Parameter(torch.tensor(float(share)))
+        self.share = nn.Parameter(torch.full((1,), float(share)))
 
     def forward(self, vectors: Tensor, support: Tensor, weights: Tensor) -> Tensor:
         """Return the vectors `(..., n, dim)` centered on `support` `(..., n_support, dim)` by its weights."""
@@ -34,7 +34,7 @@ class FullContextEmbedding(nn.Module):
         size = config.context_size or config.embedding_size
         self.lstm = nn.LSTM(config.embedding_size, size, batch_first=True, bidirectional=True)
         self.project = _projection(size, config.embedding_size)
-        self.gate = nn.Parameter(torch.tensor(float(config.context_gate)))
+        self.gate = nn.Parameter(torch.full((1,), float(config.context_gate)))
 
     def forward(self, support: Tensor, weights: Tensor) -> Tensor:
         """Return `(n_episodes, n_support, dim)` embeddings in context; rows of weight 0 must come last."""
@@ -59,7 +59,7 @@ class AttentionLSTM(nn.Module):
         self.size = size
         self.gates = nn.Linear(3 * config.embedding_size, 4 * size)
         self.project = _projection(size, config.embedding_size)
-        self.gate = nn.Parameter(torch.tensor(float(config.context_gate)))
+        self.gate = nn.Parameter(torch.full((1,), float(config.context_gate)))
 
     def forward(self, query: Tensor, support: Tensor, weights: Tensor) -> Tensor:
         """Return `(..., n_query, dim)` queries that have read `support` `(..., n_support, dim)`."""

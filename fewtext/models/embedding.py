@@ -106,14 +106,18 @@ def _embed(
     return vectors
 
 
-def encode_by_length(encode: Callable[[Tensor, Tensor], Tensor], input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """Encode a padded batch in passes of similar length, `(n_texts, dim)`, with gradients.
+def encode_by_length(
+    encode: Callable[[Tensor, Tensor], Tensor], input_ids: Tensor, attention_mask: Tensor, batch_tokens: int | None
+) -> Tensor:
+    """Encode a padded batch in passes of similar length, `(n_texts, dim)`, with gradients; None is one pass.
 
     The texts of an episode differ in length; one pass over all of them would spend most of it on padding.
     """
+    if batch_tokens is None:
+        return encode(input_ids, attention_mask)
     lengths = attention_mask.sum(-1).tolist()
     order, parts = [], []
-    for rows in batches_by_length(lengths, TRAINING_TOKENS):
+    for rows in batches_by_length(lengths, batch_tokens):
         longest = max(lengths[row] for row in rows)
         parts.append(encode(input_ids[rows, :longest], attention_mask[rows, :longest]))
         order += rows

@@ -36,9 +36,10 @@ class Matcher(nn.Module):
         self.kernel = config.kernel
         self.class_vote = config.class_vote
         self.context = Context(config)
-        self.log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature or 1.0)))
+        # A scalar is a tensor of one element: sharded training (FSDP) cannot split one without a dimension.
+        self.log_temperature = nn.Parameter(torch.full((1,), math.log(config.temperature or 1.0)))
         self.prototype_share = (
-            nn.Parameter(torch.tensor(config.prototype_share)) if config.class_vote == "mixed" else None
+            nn.Parameter(torch.full((1,), config.prototype_share)) if config.class_vote == "mixed" else None
         )
         self.membership = nn.Linear(config.embedding_size + 1, 1)
 
@@ -166,7 +167,7 @@ class Episodes:
         scores = kernel_scores(self.f, self.g, self.matcher.kernel)
         nearest = scores.masked_fill(~(self.weights > 0)[..., None, :], -torch.inf).amax(-1, keepdim=True)
         h = represent(self.attention(scores), self.g)
-        return self.matcher.membership(torch.cat([h, nearest], dim=-1))[..., 0]
+        return self.matcher.membership(torch.cat([h, nearest], dim=-1)).sum(-1)  # not a view: FSDP hooks outputs
 
 
 def initialize(module: nn.Module, config: MatchingNetworkConfig) -> None:

@@ -22,7 +22,7 @@ from transformers.utils import ModelOutput
 
 from fewtext.folders import check_model_folder
 from fewtext.models.configuration import MatchingNetworkConfig
-from fewtext.models.embedding import embed_texts, encode_by_length
+from fewtext.models.embedding import TRAINING_TOKENS, embed_texts, encode_by_length
 from fewtext.models.encoders import (
     DEFAULT_ENCODER,
     build_encoder,
@@ -93,6 +93,7 @@ class MatchingNetwork(PreTrainedModel):
         self.matcher = Matcher(config)
         self.tokenizer: PreTrainedTokenizerBase | None = None
         self.warned_truncation = False
+        self.training_tokens: int | None = TRAINING_TOKENS
         self.post_init()
 
     @torch.no_grad()
@@ -182,6 +183,10 @@ class MatchingNetwork(PreTrainedModel):
         if self.tokenizer is not None and kwargs.get("is_main_process", True):
             self.tokenizer.save_pretrained(save_directory)
 
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the token embeddings of the encoder."""
+        return self.encoder.get_input_embeddings()  # type: ignore[operator]
+
     @property
     def max_length(self) -> int:
         """Number of tokens after which a text is cut."""
@@ -269,11 +274,11 @@ class MatchingNetwork(PreTrainedModel):
         self, input_ids: Tensor, attention_mask: Tensor, support: Tensor, query: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         if self.support_encoder is None:
-            return encode_by_length(self.encode, input_ids, attention_mask), None
+            return encode_by_length(self.encode, input_ids, attention_mask, self.training_tokens), None
         tables = []
         for rows, is_support in ((query.unique(), False), (support.unique(), True)):
             encode = partial(self.encode, support=is_support)
-            vectors = encode_by_length(encode, input_ids[rows], attention_mask[rows])
+            vectors = encode_by_length(encode, input_ids[rows], attention_mask[rows], self.training_tokens)
             table = vectors.new_zeros(len(input_ids), vectors.shape[-1])
             tables.append(table.index_copy(0, rows, vectors))
         return tables[0], tables[1]

@@ -22,6 +22,7 @@ from fewtext.models.embedding import TextVectors, text_vectors
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.training.arguments import EpisodicTrainingArguments
 from fewtext.training.checkpoints import CheckpointMarker, last_complete_checkpoint
+from fewtext.training.sharding import prepare_sharding, whole_model
 
 
 class EpisodicTrainer(Trainer):
@@ -38,7 +39,7 @@ class EpisodicTrainer(Trainer):
         callbacks: Callbacks of transformers, such as `EarlyStoppingCallback`.
 
     Raises:
-        ValueError: classes with too few texts, more ways than classes, processes that did not find each other, FSDP.
+        ValueError: classes with too few texts, more ways than classes, processes that did not find each other, FSDP 1.
         TypeError: the model has no tokenizer.
     """
 
@@ -92,6 +93,7 @@ class EpisodicTrainer(Trainer):
             eval_dataset=eval_dataset,
             callbacks=[CheckpointMarker(), *stopping, *(callbacks or [])],
         )
+        prepare_sharding(self.accelerator, model)
 
     def train(  # type: ignore[override]
         self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any
@@ -100,6 +102,10 @@ class EpisodicTrainer(Trainer):
         if resume_from_checkpoint is True:
             resume_from_checkpoint = last_complete_checkpoint(self.args.output_dir or ".")
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def whole_model(self) -> MatchingNetwork:
+        """Return the model with all its weights, out of what Accelerate wrapped it in; on all processes at once."""
+        return whole_model(self.accelerator.unwrap_model(self.model))
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
@@ -111,6 +117,11 @@ class EpisodicTrainer(Trainer):
         with torch.random.fork_rng(devices):
             torch.manual_seed(seed)
             return super().training_step(model, inputs, num_items_in_batch)
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the loss in the precision asked for; Accelerate leaves autocast out where weights are sharded."""
+        with self.accelerator.autocast():
+            return super().compute_loss(*args, **kwargs)
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """Make the optimizer: the encoder at `learning_rate`, all else at `matching_learning_rate`."""
@@ -132,7 +143,7 @@ class EpisodicTrainer(Trainer):
             raise ValueError("EpisodicTrainer.evaluate: no eval_tasks were given.")
         rank, world = self.args.process_index, self.args.world_size
         scores = evaluate_episodes(
-            self.accelerator.unwrap_model(self.model),
+            self.whole_model(),
             self.eval_tasks,
             self.args.eval_settings,
             n_episodes=self.args.eval_episodes,
@@ -171,7 +182,7 @@ class EpisodicTrainer(Trainer):
             of_encoder = name.startswith(("encoder.", "support_encoder."))
             rate = self.args.learning_rate if of_encoder else self.args.matching_learning_rate
             # Scalars (temperature, gates, shares) have a meaning at 0, so decay must not pull them there.
-            decay = self.args.weight_decay if name in decays and parameter.dim() > 0 else 0.0
+            decay = self.args.weight_decay if name in decays and parameter.numel() > 1 else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
         return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
 
@@ -201,12 +212,7 @@ def _freeze(model: MatchingNetwork, args: EpisodicTrainingArguments, trains_memb
 
 
 def _check_processes(args: EpisodicTrainingArguments) -> None:
-    """Stop where the processes would train copies of their own, or wait for each other for ever."""
-    if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true" or args.fsdp:
-        raise ValueError(
-            "sharded weights (FSDP) do not work with episodes yet: processes encode different numbers of batches and "
-            "would wait for each other. Launch with recipes/accelerate/gpus.yaml."
-        )
+    """Stop where the processes would train copies of their own."""
     wanted = int(os.environ.get("WORLD_SIZE", "1"))
     if args.world_size != wanted:
         raise ValueError(

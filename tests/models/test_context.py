@@ -35,7 +35,7 @@ def test_support_lstms_equal_the_paper(size, gate):
     module = FullContextEmbedding(config(context_size=size, context_gate=gate)).double()
     support = torch.randn(5, DIM, dtype=torch.float64, requires_grad=True)
     ours = module(support[None], torch.ones(1, 5, dtype=torch.float64))[0]
-    loops = references.full_context(list(support), module.lstm, module.gate, projection(module))
+    loops = references.full_context(list(support), module.lstm, module.gate[0], projection(module))
     compare(ours, torch.stack([torch.stack(row) for row in loops]), [support, *module.parameters()])
 
 
@@ -48,7 +48,7 @@ def test_query_lstm_equals_the_paper(steps, size):
     support = torch.randn(4, DIM, dtype=torch.float64, requires_grad=True)
     ours = module(query[None], support[None], torch.ones(1, 4, dtype=torch.float64))[0]
     loops = [
-        references.attention_lstm(list(x), list(support), steps, module.gates, module.gate, projection(module))
+        references.attention_lstm(list(x), list(support), steps, module.gates, module.gate[0], projection(module))
         for x in query
     ]
     compare(ours, torch.stack([torch.stack(row) for row in loops]), [query, support, *module.parameters()])

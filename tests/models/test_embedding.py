@@ -40,7 +40,7 @@ def test_passes_of_similar_length_equal_one_pass_with_gradient(model, intents):
     ids, mask = batch["input_ids"], batch["attention_mask"]
     weights = torch.randn(80, 32)
     gradients = []
-    for encode in (model.encode, lambda i, m: encode_by_length(model.encode, i, m)):
+    for encode in (model.encode, lambda i, m: encode_by_length(model.encode, i, m, 512)):
         model.zero_grad()
         vectors = encode(ids, mask)
         (vectors * weights).sum().backward()

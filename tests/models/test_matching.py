@@ -49,10 +49,11 @@ def test_new_parameters_start_where_the_configuration_says(encoder_folder):
     model = MatchingNetwork.from_encoder(
         encoder_folder, context="lstm", context_gate=0.25, center_share=0.4, temperature=7.0, prototype_share=0.1
     )
-    found = {name: p.item() for name, p in model.named_parameters() if p.dim() == 0}
+    found = {name: p.item() for name, p in model.named_parameters() if p.numel() == 1}
     assert found == pytest.approx(
         {
             "matcher.log_temperature": 1.9459,
+            "matcher.membership.bias": -5.0,
             "matcher.prototype_share": 0.1,
             "matcher.context.center.share": 0.4,
             "matcher.context.support_lstm.gate": 0.25,

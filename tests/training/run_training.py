@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
+from accelerate import DistributedType, PartialState
 from transformers import TrainerCallback, set_seed
 
 from fewtext import EpisodicTrainer, EpisodicTrainingArguments, MatchingNetwork, load_tasks, split_classes
@@ -29,6 +30,8 @@ def main(encoder, output_dir, options):
     model_options = options.pop("model", {"context": "lstm", "context_size": 8})
     set_seed(3)
     model = MatchingNetwork.from_encoder(encoder, **model_options)
+    if options.pop("one_pass", False):  # dropout is drawn by pass, so runs that compare must make the same ones
+        model.training_tokens = None
     parts = split_classes(load_tasks("fewtext/intents")[0])
     settings = {
         "n_episodes": 24,
@@ -47,9 +50,14 @@ def main(encoder, output_dir, options):
         "seed": 5,
     }
     args = EpisodicTrainingArguments(output_dir=output_dir, **{**settings, **options})
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        # Accelerate shards on accelerators only; torch and gloo can do it on a CPU, and so the same code runs here
+        PartialState().distributed_type = DistributedType.MULTI_GPU
     callbacks = [KillAt(kill_at)] if kill_at else []
     trainer = EpisodicTrainer(model, args, [parts["train"]], [parts["validation"]], callbacks)
+    assert trainer.is_fsdp_enabled == (os.environ.get("ACCELERATE_USE_FSDP") == "true")
     trainer.train(resume_from_checkpoint=resume)
+    model = trainer.whole_model()
     if trainer.is_world_process_zero():
         model.save_pretrained(f"{output_dir}/final")
         history = {"processes": args.world_size, "log": trainer.state.log_history}

@@ -142,7 +142,6 @@ def test_processes_that_did_not_find_each_other_are_an_error(encoder_folder, tmp
     model = MatchingNetwork.from_encoder(encoder_folder)
     monkeypatch.setattr(EpisodicTrainingArguments, "world_size", 1)
     args = object.__new__(EpisodicTrainingArguments)
-    args.fsdp = []
     with pytest.raises(ValueError, match="2 processes were started but 1 found each other"):
         EpisodicTrainer(model, args, [parts["train"]])
 
@@ -153,9 +152,3 @@ def test_what_the_user_froze_stays_frozen(encoder_folder, tmp_path, parts):
     before = model.encoder.embeddings.word_embeddings.weight.clone()
     make(encoder_folder, tmp_path, parts, model=model).train()
     assert torch.equal(model.encoder.embeddings.word_embeddings.weight, before)
-
-
-def test_sharded_weights_are_refused_before_they_hang(encoder_folder, tmp_path, parts, monkeypatch):
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(ValueError, match=r"FSDP\) do not work with episodes yet"):
-        make(encoder_folder, tmp_path, parts)

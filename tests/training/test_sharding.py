@@ -1,0 +1,45 @@
+"""Which layers are sharded, and what is refused; two processes that shard are in test_exactness.py."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from accelerate import Accelerator
+from transformers import T5Config, T5EncoderModel
+
+from fewtext.training.sharding import layer_classes, prepare_sharding, whole_model
+
+
+def test_a_shard_is_a_layer_of_the_encoder(model):
+    assert layer_classes(model) == ["BertLayer"]
+    t5 = T5Config(vocab_size=9, d_model=8, d_kv=4, d_ff=8, num_layers=2, num_heads=2)
+    assert layer_classes(T5EncoderModel(t5)) == ["T5Block"]
+
+
+def test_without_sharding_nothing_changes(model):
+    tokens = model.training_tokens
+    prepare_sharding(Accelerator(cpu=True), model)
+    assert model.training_tokens == tokens
+    assert whole_model(model) is model
+
+
+def test_version_1_is_refused(model):
+    accelerator = SimpleNamespace(state=SimpleNamespace(fsdp_plugin=SimpleNamespace(fsdp_version=1)))
+    with pytest.raises(ValueError, match="fsdp_version: 2"):
+        prepare_sharding(accelerator, model)
+
+
+def test_one_pass_of_the_encoder_gives_what_several_give(model):
+    ids = torch.randint(5, 50, (7, 12))
+    index = {
+        "support": torch.tensor([[0, 1, 2]]),
+        "support_labels": torch.eye(3)[None],
+        "support_weights": torch.ones(1, 3),
+        "query": torch.tensor([[3, 4, 5, 6]]),
+        "query_labels": torch.tensor([[0, 1, 2, 0]]),
+    }
+    losses = []
+    for tokens in (24, None):
+        model.training_tokens = tokens
+        losses.append(model(input_ids=ids, attention_mask=torch.ones_like(ids), **index).loss)
+    torch.testing.assert_close(losses[0], losses[1])
