@@ -45,6 +45,7 @@ setup(
         "protobuf>=4.25",
         "pyyaml>=6.0",
         "safetensors>=0.5",
+        "scikit-learn>=1.6",
         "scipy>=1.13",
         "sentencepiece>=0.2",
         "torch>=2.13",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,9 @@ OWN_FILES = {
     "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
 }  # fmt: skip
 """What a model is made of; everything else in its folder belongs to the user and is kept."""
+
+NEW, READY, GONE = ".new", ".ready", "gone.json"
+"""Inside a folder: files being written, files that are whole and take over, and which files go."""
 
 
 @contextmanager
@@ -64,10 +67,36 @@ def _replaced(target: Path) -> Iterator[Path]:
     _sync(target.parent)
 
 
+@contextmanager
+def replaced_files(target: str | Path, names: Iterable[str]) -> Iterator[Path]:
+    """Yield a new folder whose files take the places of the files `names` of `target`, all at once.
+
+    A file of `names` that was not written is removed from `target`. A crash leaves the old files or is
+    finished by the next save or `recover_folder`: what counts is one rename, that of the folder.
+    """
+    target = Path(target).expanduser().resolve()
+    with _lock(target):
+        _finish(target)
+        new, ready = target / NEW, target / READY
+        new.mkdir()
+        try:
+            yield new
+            gone = [name for name in names if not (new / name).exists()]
+            (new / GONE).write_text(json.dumps(gone), encoding="utf-8")
+            for path in [*new.iterdir(), new]:
+                _sync(path)
+            new.rename(ready)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        _sync(target)
+        _finish(target)
+
+
 def recover_folder(target: Path) -> None:
     """Finish what a save that was killed between its renames left behind."""
     target = target.expanduser().resolve()
-    if _previous(target).is_dir():
+    if _previous(target).is_dir() or (target / READY).is_dir():
         with _lock(target):  # waits for a save that is at work
             _finish(target)
 
@@ -78,6 +107,27 @@ def _lock(target: Path) -> FileLock:
 
 
 def _finish(target: Path) -> None:
+    _finish_folder(target)
+    _finish_files(target)
+
+
+def _finish_files(target: Path) -> None:
+    """Take over the files that are ready; those of a save that was not are thrown away."""
+    shutil.rmtree(target / NEW, ignore_errors=True)
+    ready = target / READY
+    if not ready.is_dir():
+        return
+    for path in sorted(ready.iterdir()):
+        if path.name != GONE:
+            path.replace(target / path.name)
+    gone = ready / GONE
+    for name in json.loads(gone.read_text(encoding="utf-8")) if gone.is_file() else []:
+        (target / name).unlink(missing_ok=True)
+    _sync(target)
+    shutil.rmtree(ready)
+
+
+def _finish_folder(target: Path) -> None:
     previous = _previous(target)
     if not previous.is_dir():
         return

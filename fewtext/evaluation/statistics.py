@@ -69,3 +69,22 @@ def balanced_accuracy(predictions: Sequence[str], references: Sequence[str]) -> 
     """Return the mean over the true classes of the share of their texts that were found."""
     predicted, true = np.asarray(predictions), np.asarray(references)
     return float(np.mean([np.mean(predicted[true == label] == label) for label in sorted(set(references))]))
+
+
+def expected_calibration_error(confidences: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 15) -> float:
+    """Return how far confidence and accuracy are apart, averaged over bins of equal width (Guo et al. 2017, eq. 3).
+
+    Args:
+        confidences: `(n,)` probability of the predicted class.
+        correct: `(n,)` whether the prediction was right.
+        bins: Number of bins.
+
+    >>> expected_calibration_error(np.array([0.9, 0.9]), np.array([True, False]))
+    0.4
+    """
+    of_bin = np.clip(np.ceil(confidences * bins).astype(int) - 1, 0, bins - 1)
+    error = 0.0
+    for number in np.unique(of_bin):
+        inside = of_bin == number
+        error += inside.mean() * abs(float(confidences[inside].mean()) - float(correct[inside].mean()))
+    return float(round(error, 12))

@@ -1,168 +1,291 @@
-"""The support set: the examples, their labels and their embeddings; immutable, so nothing is half changed."""
+"""The support set: the examples, their labels, names and embeddings; immutable, so nothing is half changed."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, safe_open, save_file
+from datasets import Dataset
 from torch import Tensor
 
-from fewtext.data.columns import check_labels, check_texts
+from fewtext.data.columns import LABEL_COLUMNS, TEXT_COLUMNS, check_texts, find_column, label_names
 from fewtext.data.names import names_are_words, readable_name
-from fewtext.folders import check_safetensors
-
-VECTORS_FILE = "support.safetensors"
-TEXTS_FILE = "support.jsonl"
+from fewtext.inference.ids import distinct_ids, example_id
+from fewtext.inference.labels import Label, Shares, given_label, label_key, label_matrix, label_shares, ordered_classes
 
 
 @dataclass(frozen=True)
 class SupportSet:
-    """Examples with their labels and embeddings, in a canonical order.
+    """Examples with their labels, and the names and descriptions of their classes, in a canonical order.
 
     The order is that of a hash of label and text, so it looks random, as in training, and does not depend
-    on the order in which the examples came.
+    on the order in which the examples came. Every change returns a new support set.
 
     Attributes:
-        texts: The examples.
-        labels: The class of each.
-        vectors: `(n_support, dim)` their embeddings g'.
-        name_vectors: The embedding `(dim,)` of each class's readable name.
+        texts: The examples; empty strings where the texts were left out when it was saved.
+        shares: What each example says: the share of each class, 1 for every class it is an example of.
+        ids: A stable id of each example.
+        names: How each class reads; a class may have a name and no example.
+        descriptions: A sentence about a class, for those that have one.
+        several: Whether a text may have several labels.
+        vectors: `(n_support, dim)` embeddings g' of the examples; None before they were embedded.
+        class_vectors: The embedding `(dim,)` of each name and description, by its text.
+
+    >>> support = SupportSet.create(["where is it", "money back"], ["tracking", "refund"])
+    >>> support.rename("refund", "refunds").classes
+    ('refunds', 'tracking')
     """
 
     texts: tuple[str, ...]
-    labels: tuple[str, ...]
-    vectors: Tensor
-    name_vectors: Mapping[str, Tensor]
+    shares: tuple[Shares, ...]
+    ids: tuple[str, ...]
+    names: Mapping[Label, str]
+    descriptions: Mapping[Label, str] = field(default_factory=dict)
+    several: bool = False
+    vectors: Tensor | None = None
+    class_vectors: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def create(
-        cls, texts: Sequence[str], labels: Sequence[str], vectors: Tensor, name_vectors: Mapping[str, Tensor]
+        cls,
+        texts: Iterable[str] = (),
+        labels: Any = (),
+        *,
+        names: Mapping[Label, str] | None = None,
+        descriptions: Mapping[Label, str] | None = None,
     ) -> SupportSet:
-        """Make a support set from examples in any order."""
-        order = sorted(range(len(texts)), key=lambda i: example_id(texts[i], labels[i]))
-        return cls(
-            tuple(texts[i] for i in order),
-            tuple(labels[i] for i in order),
-            vectors[order].cpu(),  # it lives on the CPU; the classifier keeps what it computes with on its device
-            {label: name_vectors[label].cpu() for label in sorted(set(labels))},
-        )
+        """Make a support set from examples in any order.
+
+        Args:
+            texts: The examples.
+            labels: The label of each: one, a list (several), or a dictionary (a distribution).
+            names: How classes read, where not as their label; also of classes without an example.
+            descriptions: A sentence about a class; also of classes without an example.
+
+        Raises:
+            TypeError, ValueError: a text or label that cannot be used, with its row.
+        """
+        checked = check_texts(texts)
+        shares, several = label_shares(labels, len(checked))
+        names, descriptions = dict(names or {}), dict(descriptions or {})
+        for what, given in (("names", names), ("descriptions", descriptions)):
+            check_texts(given.values(), what)
+        classes = ordered_classes([*(c for row in shares for c in row), *names, *descriptions])
+        readable = {label: names.get(label, readable_name(str(label))) for label in classes}
+        ids = distinct_ids(example_id(text, label_key(row)) for text, row in zip(checked, shares, strict=True))
+        return cls(tuple(checked), tuple(shares), ids, readable, descriptions, several)._canonical()
+
+    @classmethod
+    def from_dataset(
+        cls, dataset: Dataset, text_column: str | None = None, label_column: str | None = None
+    ) -> SupportSet:
+        """Make a support set of a data set's rows; columns are found by their usual names, or named."""
+        text = find_column(dataset.column_names, text_column, TEXT_COLUMNS, "text", "the data set")
+        label = find_column(dataset.column_names, label_column, LABEL_COLUMNS, "label", "the data set")
+        values = list(dataset[label])
+        nested = any(isinstance(value, list | dict) for value in values)
+        return cls.create(dataset[text], values if nested else label_names(dataset, label, "the data set"))
+
+    def to_dataset(self) -> Dataset:
+        """Return the examples as a data set with the columns id, text and label."""
+        self.check_has_texts()
+        return Dataset.from_dict({"id": list(self.ids), "text": list(self.texts), "label": self.labels})
 
     @cached_property
-    def classes(self) -> tuple[str, ...]:
-        """The class names, sorted."""
-        return tuple(sorted(set(self.labels)))
+    def classes(self) -> tuple[Label, ...]:
+        """The labels, sorted."""
+        return ordered_classes(self.names)
+
+    @cached_property
+    def labels(self) -> list[Any]:
+        """The label of each example in the form it was given in."""
+        return [given_label(shares, self.several) for shares in self.shares]
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether the texts are there; they may be left out of what is saved."""
+        return all(self.texts)
 
     def __len__(self) -> int:
         return len(self.texts)
 
-    def add(
-        self, texts: Sequence[str], labels: Sequence[str], vectors: Tensor, name_vectors: Mapping[str, Tensor]
-    ) -> SupportSet:
-        """Return the support set with more examples."""
-        return SupportSet.create(
-            [*self.texts, *texts],
-            [*self.labels, *labels],
-            torch.cat([self.vectors, vectors.cpu()]),
-            {**self.name_vectors, **name_vectors},
-        )
+    def rows_of(self, label: Label) -> list[int]:
+        """Return the rows of a class; raises `KeyError` naming the classes there are."""
+        if label not in self.names:
+            raise KeyError(f"no class {label!r}; the classes are {', '.join(map(repr, self.classes))}")
+        return [i for i, shares in enumerate(self.shares) if label in shares]
 
-    def remove(self, label: str) -> SupportSet:
-        """Return the support set without a class; raises `KeyError` naming the classes there are."""
-        if label not in self.classes:
-            raise KeyError(f"no class {label!r} to remove; the classes are {', '.join(map(repr, self.classes))}")
-        kept = [i for i, own in enumerate(self.labels) if own != label]
-        return SupportSet.create(
-            [self.texts[i] for i in kept], [self.labels[i] for i in kept], self.vectors[kept], self.name_vectors
+    def merge(self, other: SupportSet) -> SupportSet:
+        """Return both support sets as one; names and descriptions of `other` win."""
+        ordered_classes([*self.names, *other.names])
+        vectors = None
+        if self.vectors is not None and other.vectors is not None:
+            vectors = torch.cat([self.vectors, other.vectors])
+        return SupportSet(
+            (*self.texts, *other.texts),
+            (*self.shares, *other.shares),
+            distinct_ids([*self.ids, *other.ids]),
+            {**self.names, **other.names},
+            {**self.descriptions, **other.descriptions},
+            self.several or other.several,
+            vectors,
+            {**self.class_vectors, **other.class_vectors},
+        )._canonical()
+
+    def select(self, classes: Iterable[Label] | None = None, ids: Iterable[str] | None = None) -> SupportSet:
+        """Return the examples of some classes, or those of some ids, with their classes.
+
+        Raises `KeyError` naming the classes or ids that are not there.
+        """
+        kept = set(self.classes if classes is None else classes)
+        if unknown := kept - set(self.names):
+            raise KeyError(f"no class {unknown.pop()!r}; the classes are {', '.join(map(repr, self.classes))}")
+        wanted = set(self.ids if ids is None else self.check_ids(ids))
+        rows, shares = [], []
+        for i, row in enumerate(self.shares):
+            inside = {label: share for label, share in row.items() if label in kept}
+            if inside and self.ids[i] in wanted:
+                rows.append(i)
+                shares.append(inside if self.several else {c: s / sum(inside.values()) for c, s in inside.items()})
+        if ids is not None:
+            kept &= {label for row in shares for label in row}
+        return replace(self._rows(rows), shares=tuple(shares), **self._classes(kept))
+
+    def remove(self, label: Label) -> SupportSet:
+        """Return the support set without a class; raises `KeyError` if there is no such class."""
+        self.rows_of(label)
+        return self.select([own for own in self.classes if own != label])
+
+    def remove_ids(self, ids: Iterable[str]) -> SupportSet:
+        """Return the support set without some examples; a class whose last one goes, goes too unless described."""
+        gone = set(self.check_ids(ids))
+        less = self._rows([i for i, own in enumerate(self.ids) if own not in gone])
+        touched = {c for i, own in enumerate(self.ids) if own in gone for c in self.shares[i]}
+        left = {c for row in less.shares for c in row} | set(self.descriptions)
+        return replace(less, **self._classes(set(self.names) - (touched - left)))
+
+    def update(self, example_id: str, text: str | None = None, label: Any = None) -> SupportSet:
+        """Return the support set with another text or label for an example, which keeps its id.
+
+        A new text has no embedding, so the others lose theirs too; a classifier embeds only what is new.
+        """
+        [row] = [i for i, own in enumerate(self.ids) if own in self.check_ids([example_id])]
+        given = self.labels[row] if label is None else label
+        new = SupportSet.create([self.texts[row] if text is None else text], [given])
+        changed = replace(
+            new,
+            ids=(example_id,),
+            several=new.several or self.several,
+            vectors=self.vectors[[row]] if self.vectors is not None and text in (None, self.texts[row]) else None,
         )
+        return self._rows([i for i in range(len(self)) if i != row]).merge(changed)
+
+    def rename(self, old: Label, new: Label) -> SupportSet:
+        """Return the support set with another label for a class; raises `ValueError` if there is one of that name."""
+        self.rows_of(old)
+        if new in self.names:
+            raise ValueError(
+                f"there is a class {new!r} already; merge_classes([{old!r}], {new!r}) puts both together."
+            )
+        return self._relabel({old: new})
+
+    def merge_classes(self, labels: Iterable[Label], into: Label) -> SupportSet:
+        """Return the support set with several classes as one."""
+        old = list(labels)
+        for label in old:
+            self.rows_of(label)
+        return self._relabel(dict.fromkeys(old, into))
+
+    def describe(self, label: Label, description: str) -> SupportSet:
+        """Return the support set with a sentence about a class, which may be new."""
+        return self.merge(replace(SupportSet.create(descriptions={label: description}), vectors=self._no_vectors()))
+
+    def check_ids(self, ids: Iterable[str]) -> list[str]:
+        """Return the ids, or raise `KeyError` naming one that no example has."""
+        wanted, known = list(ids), set(self.ids)
+        for one in wanted:
+            if one not in known:
+                raise KeyError(f"no example has the id {one!r}; support.ids lists them.")
+        return wanted
+
+    def check_has_texts(self) -> None:
+        """Raise `ValueError` where the texts were left out."""
+        if not self.has_texts:
+            raise ValueError("this support set was saved without its texts; only its embeddings are there.")
+
+    @property
+    def duplicates(self) -> list[tuple[int, ...]]:
+        """The rows of each text that occurs more than once."""
+        rows: dict[str, list[int]] = {}
+        for i, text in enumerate(self.texts):
+            rows.setdefault(text, []).append(i)
+        return [tuple(same) for text, same in rows.items() if text and len(same) > 1]
+
+    @property
+    def contradictions(self) -> list[tuple[int, ...]]:
+        """The rows of each text that occurs under different labels."""
+        return [rows for rows in self.duplicates if any(self.shares[rows[0]] != self.shares[i] for i in rows)]
+
+    def class_texts(self, use_names: bool) -> tuple[list[str], list[Label]]:
+        """Return the names (where `use_names`) and descriptions that count as examples, with their classes."""
+        named = [(self.names[label], label) for label in self.classes] if use_names else []
+        described = [(self.descriptions[label], label) for label in self.classes if label in self.descriptions]
+        return [text for text, _ in named + described], [label for _, label in named + described]
 
     def tensors(self, use_names: bool, name_weight: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Return embeddings `(n, dim)`, one-hot labels `(n, n_way)` and weights `(n,)`, names last."""
-        position = {label: i for i, label in enumerate(self.classes)}
-        rows = [position[label] for label in self.labels]
+        """Return embeddings `(n, dim)`, labels `(n, n_way)` and weights `(n,)`; names and descriptions last."""
+        assert self.vectors is not None
+        texts, labels = self.class_texts(use_names)
+        matrix = torch.from_numpy(label_matrix([*self.shares, *({label: 1.0} for label in labels)], self.classes))
         vectors, weights = self.vectors, self.vectors.new_ones(len(self))
-        if use_names:
-            rows += range(len(self.classes))
-            vectors = torch.cat([vectors, torch.stack([self.name_vectors[label] for label in self.classes])])
-            weights = torch.cat([weights, weights.new_full((len(self.classes),), name_weight)])
-        return vectors, torch.nn.functional.one_hot(torch.tensor(rows), len(self.classes)).to(vectors), weights
+        if texts:
+            vectors = torch.cat([vectors, torch.stack([self.class_vectors[text] for text in texts])])
+            weights = torch.cat([weights, weights.new_full((len(texts),), name_weight)])
+        return vectors, matrix.to(vectors), weights
 
-    def save(self, folder: Path, metadata: Mapping[str, str]) -> None:
-        """Write `support.jsonl` and `support.safetensors`, which knows the other's sha256."""
-        lines = "".join(
-            json.dumps({"id": example_id(text, label), "text": text, "label": label}, ensure_ascii=False) + "\n"
-            for text, label in zip(self.texts, self.labels, strict=True)
+    def _canonical(self) -> SupportSet:
+        rows = zip(self.texts, self.shares, self.ids, strict=True)
+        keys = [(example_id(text, label_key(shares)) if text else own, own) for text, shares, own in rows]
+        return self._rows(sorted(range(len(keys)), key=keys.__getitem__))
+
+    def _rows(self, rows: Sequence[int]) -> SupportSet:
+        return replace(
+            self,
+            texts=tuple(self.texts[i] for i in rows),
+            shares=tuple(self.shares[i] for i in rows),
+            ids=tuple(self.ids[i] for i in rows),
+            vectors=None if self.vectors is None else self.vectors[list(rows)],
         )
-        (folder / TEXTS_FILE).write_text(lines, encoding="utf-8", newline="\n")
-        position = {label: i for i, label in enumerate(self.classes)}
-        tensors = {
-            "vectors": self.vectors.cpu().contiguous(),
-            "labels": torch.tensor([position[label] for label in self.labels]),
-            "name_vectors": torch.stack([self.name_vectors[label] for label in self.classes]).cpu(),
+
+    def _classes(self, kept: set[Label]) -> dict[str, Any]:
+        return {
+            "names": {label: name for label, name in self.names.items() if label in kept},
+            "descriptions": {label: text for label, text in self.descriptions.items() if label in kept},
         }
-        classes = json.dumps(self.classes, ensure_ascii=False)
-        sha256 = hashlib.sha256(lines.encode()).hexdigest()
-        save_file(tensors, folder / VECTORS_FILE, {**metadata, "classes": classes, "texts_sha256": sha256})
 
-    @classmethod
-    def load(cls, folder: Path, dim: int) -> tuple[SupportSet, dict[str, str]]:
-        """Read a saved support set and its metadata; raises `ValueError` if its files are not of one save."""
-        texts_file, vectors_file = folder / TEXTS_FILE, folder / VECTORS_FILE
-        for file in (texts_file, vectors_file):
-            if not file.is_file():
-                raise ValueError(f"{folder} lacks {file.name}, a part of the support set.")
-        check_safetensors(vectors_file)
-        with safe_open(vectors_file, framework="pt") as stored:
-            metadata = dict(stored.metadata() or {})
-        lines = texts_file.read_bytes()
-        if hashlib.sha256(lines).hexdigest() != metadata.get("texts_sha256"):
-            raise ValueError(f"{texts_file} and {vectors_file.name} are not of one save; save the classifier again.")
-        tensors = load_file(vectors_file)
-        if tensors["vectors"].shape[-1] != dim:
-            raise ValueError(
-                f"{vectors_file} holds vectors of size {tensors['vectors'].shape[-1]}, but the model has size {dim}."
-            )
-        classes = json.loads(metadata["classes"])
-        texts = [json.loads(line)["text"] for line in lines.decode().split("\n") if line]
-        labels = [classes[i] for i in tensors["labels"].tolist()]
-        names = dict(zip(classes, tensors["name_vectors"], strict=True))
-        return cls(tuple(texts), tuple(labels), tensors["vectors"], names), metadata
+    def _relabel(self, new: Mapping[Label, Label]) -> SupportSet:
+        shares: list[Shares] = []
+        for row in self.shares:
+            renamed: dict[Label, float] = {}
+            for label, share in row.items():
+                target = new.get(label, label)
+                renamed[target] = (
+                    max(renamed.get(target, 0.0), share) if self.several else renamed.get(target, 0) + share
+                )
+            shares.append(renamed)
+        names = {label: name for label, name in self.names.items() if label not in new}
+        names = {**{label: readable_name(str(label)) for label in new.values()}, **names}
+        descriptions = {new.get(label, label): text for label, text in self.descriptions.items()}
+        ordered_classes(names)
+        return replace(self, shares=tuple(shares), names=names, descriptions=descriptions)._canonical()
+
+    def _no_vectors(self) -> Tensor | None:
+        return None if self.vectors is None else self.vectors[:0]
 
 
-def example_id(text: str, label: str) -> str:
-    """Return the stable id of an example, 16 hexadecimal digits.
-
-    >>> example_id("where is my card", "card arrival")
-    '4da019990dd53c44'
-    """
-    return hashlib.sha256(f"{label}\0{text}".encode()).hexdigest()[:16]
-
-
-def check_examples(texts: Any, labels: Any) -> tuple[list[str], list[str]]:
-    """Return texts and labels as lists, or raise saying which row cannot be used.
-
-    One label for all texts may be given by itself.
-    """
-    checked = check_texts(texts)
-    names = check_labels([labels] * len(checked) if isinstance(labels, str | int) else labels)
-    if len(checked) != len(names):
-        raise ValueError(f"{len(checked)} texts but {len(names)} labels; every text needs one label.")
-    if not checked:
-        raise ValueError("no examples were given; a classifier needs at least one text of each of two classes.")
-    return checked, names
-
-
-def use_names(setting: bool | str, classes: Sequence[str]) -> bool:
-    """Tell whether class names join the support set: `auto` where all of them are words."""
-    return names_are_words(classes) if setting == "auto" else bool(setting)
-
-
-def names_as_text(labels: Iterable[str]) -> list[str]:
-    """Return the readable name of each class."""
-    return [readable_name(label) for label in labels]
+def use_names(setting: bool | str, names: Iterable[str]) -> bool:
+    """Tell whether class names join the support set: `auto` where nine in ten of them are words."""
+    return names_are_words(names) if setting == "auto" else bool(setting)

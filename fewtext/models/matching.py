@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +48,11 @@ class Matcher(nn.Module):
     def temperature(self) -> Tensor:
         """The learned factor τ of the kernel."""
         return self.log_temperature.exp()
+
+    @property
+    def membership_is_trained(self) -> bool:
+        """Whether the membership head has learned from unknown queries; untrained it reads the kernel alone."""
+        return bool(self.membership.weight[:, :-1].any())
 
     def forward(
         self,
@@ -138,7 +144,12 @@ class Episodes:
         self.f = context.embed_query(query, support, self.g, weights)
         self.labels = labels.to(self.g.dtype)
         self.weights = weights
-        self.log_probs = vote(
+
+    @cached_property
+    def log_probs(self) -> Tensor:
+        """The log-probability of each class by the vote, `(n_episodes, n_query, n_way)`."""
+        matcher = self.matcher
+        return vote(
             self.f,
             self.g,
             self.labels,
@@ -153,10 +164,11 @@ class Episodes:
         """Take off the dimension of the episodes where the tensors came without it."""
         return tensor[0] if self.single else tensor
 
-    def attention(self, scores: Tensor | None = None) -> Tensor:
-        """The part of each example in each answer, `(n_episodes, n_query, n_support)`."""
+    def attention(self, scores: Tensor | None = None, log_probs: Tensor | None = None) -> Tensor:
+        """The part of each example in each answer, `(n_episodes, n_query, n_support)`; by default the vote's."""
         scores = kernel_scores(self.f, self.g, self.matcher.kernel) if scores is None else scores
-        return attention(self.matcher.temperature * scores, self.labels, self.weights, self.log_probs)
+        log_probs = self.log_probs if log_probs is None else log_probs
+        return attention(self.matcher.temperature * scores, self.labels, self.weights, log_probs)
 
     def represent(self) -> Tensor:
         """h(x), `(n_episodes, n_query, dim)`."""

@@ -1,89 +1,131 @@
-import numpy as np
 import pytest
 import torch
+from datasets import ClassLabel, Dataset, Features, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewtext.data.columns import check_labels
-from fewtext.inference.support import SupportSet, check_examples, example_id, use_names
+from fewtext.inference.support import SupportSet, use_names
+
+PAIRS = [("a", "x"), ("bb", "y"), ("ccc", "x"), ("dddd", "z"), ("a", "y")]
 
 
-def make(texts, labels):
-    vectors = torch.tensor([[float(len(t)), hash(y) % 7] for t, y in zip(texts, labels, strict=True)])
-    return SupportSet.create(texts, labels, vectors, {y: torch.full((2,), float(len(y))) for y in set(labels)})
+def make(pairs=PAIRS, **options):
+    return SupportSet.create(*zip(*pairs, strict=True), **options)
 
 
-@given(st.permutations([("a", "x"), ("bb", "y"), ("ccc", "x"), ("dddd", "z"), ("a", "y")]))
+def content(support):
+    return sorted(zip(support.texts, map(repr, support.labels), strict=True)), support.names, support.descriptions
+
+
+@given(st.permutations(PAIRS))
 def test_the_order_of_the_examples_is_canonical(pairs):
-    one = make(*zip(*pairs, strict=True))
-    other = make(["a", "bb", "ccc", "dddd", "a"], ["x", "y", "x", "z", "y"])
-    assert (one.texts, one.labels) == (other.texts, other.labels)
-    assert torch.equal(one.vectors, other.vectors)
+    one, other = make(pairs), make()
+    assert (one.texts, one.labels, one.ids) == (other.texts, other.labels, other.ids)
 
 
-def test_add_and_remove_give_what_was_there():
-    whole = make(["a", "b", "c"], ["x", "y", "z"])
-    less = whole.remove("z")
-    assert less.classes == ("x", "y") and len(less) == 2
-    again = less.add(["c"], ["z"], whole.vectors[[whole.texts.index("c")]], {"z": whole.name_vectors["z"]})
-    assert (again.texts, again.labels) == (whole.texts, whole.labels)
-    assert torch.equal(again.vectors, whole.vectors)
-    with pytest.raises(KeyError, match="no class 'q' to remove; the classes are 'x', 'y', 'z'"):
-        whole.remove("q")
+@given(st.permutations(PAIRS), st.integers(1, 4))
+def test_merging_parts_gives_the_whole(pairs, cut):
+    whole = make()
+    assert make(pairs[:cut]).merge(make(pairs[cut:])) == whole
 
 
-def test_tensors_put_the_names_last_with_their_weight():
-    vectors, labels, weights = make(["a", "b", "c"], ["x", "y", "x"]).tensors(True, 0.5)
-    assert vectors.shape == (5, 2)
-    assert labels[3:].tolist() == [[1, 0], [0, 1]]
-    assert weights.tolist() == [1, 1, 1, 0.5, 0.5]
+def test_embeddings_follow_their_examples():
+    from dataclasses import replace
+
+    support = replace(make(), vectors=torch.arange(10.0).reshape(5, 2))
+    before = dict(zip(zip(support.texts, support.labels, strict=True), support.vectors.tolist(), strict=True))
+    for changed in (support.remove("z"), support.select(["x", "y"]), support.remove("x").merge(support.select(["x"]))):
+        for text, label, vector in zip(changed.texts, changed.labels, changed.vectors.tolist(), strict=True):
+            assert before[text, label] == vector
+    assert support.rename("x", "w").vectors.sum() == 45
 
 
-def test_saved_and_loaded(tmp_path):
-    texts = ["plain", 'with "quotes", commas\nand lines', "ümläut", "x" * 5000, "line\u2028two\x85three\u2029"]
-    support = make(texts, ["a,b", "c", "a,b", "d\n", "e\u2028f"])
-    support.save(tmp_path, {"label_names": "auto"})
-    again, metadata = SupportSet.load(tmp_path, 2)
-    assert (again.texts, again.labels) == (support.texts, support.labels)
-    assert torch.equal(again.vectors, support.vectors)
-    assert metadata["label_names"] == "auto"
-    assert all(torch.equal(again.name_vectors[y], support.name_vectors[y]) for y in support.classes)
+def test_remove_by_class_and_by_id():
+    support = make()
+    assert content(support.remove("z")) == content(make([p for p in PAIRS if p[1] != "z"]))
+    [row] = support.rows_of("z")
+    less = support.remove_ids([support.ids[row]])
+    assert content(less) == content(support.remove("z"))  # its last example
+    with pytest.raises(KeyError, match="no class 'q'; the classes are 'x', 'y', 'z'"):
+        support.remove("q")
+    with pytest.raises(KeyError, match="no example has the id 'nope'"):
+        support.remove_ids(["nope"])
 
 
-def test_files_of_two_saves_are_refused(tmp_path):
-    make(["a", "b"], ["x", "y"]).save(tmp_path, {})
-    texts = (tmp_path / "support.jsonl").read_text()
-    with pytest.raises(ValueError, match="vectors of size 2, but the model has size 3"):
-        SupportSet.load(tmp_path, 3)
-    (tmp_path / "support.jsonl").write_text(texts.replace('"a"', '"A"'))
-    with pytest.raises(ValueError, match="are not of one save"):
-        SupportSet.load(tmp_path, 2)
-    (tmp_path / "support.jsonl").unlink()
-    with pytest.raises(ValueError, match=r"lacks support\.jsonl"):
-        SupportSet.load(tmp_path, 2)
+def test_update_keeps_the_id():
+    support = make()
+    one = support.ids[support.texts.index("bb")]
+    changed = support.update(one, text="cc", label="z")
+    assert changed.ids[changed.texts.index("cc")] == one and len(changed) == 5
+    assert changed.labels[changed.texts.index("cc")] == "z"
+    assert "y" in changed.classes  # another example has it
+    assert changed.update(one, text="bb", label="y") == support
 
 
-def test_examples_are_checked_with_their_rows():
-    assert check_examples(["a", "b"], "x") == (["a", "b"], ["x", "x"])
-    assert check_labels([1, "two", True, np.bool_(False), np.int64(7), np.str_("s")]) == [
-        "1", "two", "True", "False", "7", "s"
-    ]  # fmt: skip
-    for texts, labels, error, sentence in (
-        ([], [], ValueError, "no examples were given"),
-        (["a", "b"], ["x"], ValueError, "2 texts but 1 labels"),
-        (["a"], [None], TypeError, "labels, row 0 is None"),
-        (["a"], [0.5], TypeError, "labels, row 0 is 0.5"),
-        (["a", "b"], torch.tensor([0.2, 1.7]), TypeError, "labels, row 0 is tensor"),
-        (None, ["x"], TypeError, "texts is None"),
-        (["a"], None, TypeError, "labels is None"),
-        (["a", float("nan")], ["x", "y"], TypeError, "texts, row 1 is nan"),
-        ("abc", "x", TypeError, "single string"),
-    ):
-        with pytest.raises(error, match=sentence):
-            check_examples(texts, labels)
+def test_rename_and_merge_classes():
+    support = make(names={"x": "the first"}, descriptions={"y": "about y"})
+    renamed = support.rename("y", "q")
+    assert renamed.classes == ("q", "x", "z") and renamed.descriptions == {"q": "about y"}
+    assert content(renamed.rename("q", "y")) == content(support)
+    with pytest.raises(ValueError, match=r"there is a class 'x' already; merge_classes"):
+        support.rename("y", "x")
+    merged = support.merge_classes(["x", "y"], "both")
+    assert merged.classes == ("both", "z") and merged.labels.count("both") == 4
+    assert support.merge_classes(["y"], "x").names["x"] == "the first"
 
 
-def test_ids_are_stable_and_names_are_used_where_they_are_words():
-    assert example_id("a", "x") == example_id("a", "x") != example_id("x", "a")
-    assert use_names("auto", ["card arrival", "lost"]) and not use_names("auto", ["0", "lost"])
-    assert not use_names(False, ["lost"]) and use_names(True, ["0"])
+def test_several_labels_and_distributions():
+    several = SupportSet.create(["a", "b"], [["x"], ["y", "x"]])
+    assert several.several and dict(zip(several.texts, several.labels, strict=True)) == {"a": ["x"], "b": ["x", "y"]}
+    assert several.remove("y").labels == [["x"], ["x"]]
+    soft = SupportSet.create(["a", "b"], [{"x": 0.25, "y": 0.75}, "x"])
+    assert not soft.several and {"x": 0.25, "y": 0.75} in soft.labels and "x" in soft.labels
+    assert soft.remove("x").labels == ["y"]
+
+
+def test_classes_known_by_name_or_description_alone():
+    support = make(names={"w": "the w things"}, descriptions={"v": "things about v"})
+    assert support.classes == ("v", "w", "x", "y", "z")
+    texts, labels = support.class_texts(use_names=True)
+    assert ("the w things", "w") in zip(texts, labels, strict=True) and ("things about v", "v") in zip(
+        texts, labels, strict=True
+    )
+    assert support.class_texts(use_names=False) == (["things about v"], ["v"])
+    assert make().describe("v", "things about v").classes == ("v", "x", "y", "z")
+
+
+def test_tensors_put_names_and_descriptions_last_with_their_weight():
+    from dataclasses import replace
+
+    support = make([("a", "x"), ("b", "y"), ("c", "x")], descriptions={"y": "why"})
+    vectors = {text: torch.full((2,), float(i)) for i, text in enumerate(("x", "y", "why"))}
+    support = replace(support, vectors=torch.zeros(3, 2), class_vectors=vectors)
+    examples, labels, weights = support.tensors(True, 0.5)
+    assert examples[3:, 0].tolist() == [0, 1, 2]
+    assert labels[3:].tolist() == [[1, 0], [0, 1], [0, 1]]
+    assert weights.tolist() == [1, 1, 1, 0.5, 0.5, 0.5]
+
+
+def test_to_a_data_set_and_back():
+    support = make()
+    again = SupportSet.from_dataset(support.to_dataset())
+    assert content(again) == content(support)
+    features = Features({"query": Value("string"), "intent": ClassLabel(names=["no", "yes"])})
+    labelled = Dataset.from_dict({"query": ["a", "b"], "intent": [1, 0]}, features=features)
+    assert content(SupportSet.from_dataset(labelled)) == content(make([("a", "yes"), ("b", "no")]))
+    several = SupportSet.create(["a", "b"], [["x"], ["y", "x"]])
+    assert content(SupportSet.from_dataset(several.to_dataset())) == content(several)
+
+
+def test_repeated_and_contradictory_texts_are_found():
+    support = make([*PAIRS, ("bb", "y")])
+    repeated = {support.texts[rows[0]] for rows in support.duplicates}
+    assert repeated == {"a", "bb"}
+    [rows] = support.contradictions
+    assert {support.labels[i] for i in rows} == {"x", "y"}
+    assert len(set(support.ids)) == 6
+
+
+def test_use_names():
+    assert use_names("auto", ["red", "blue"]) and not use_names("auto", ["1", "2"])
+    assert use_names(True, ["1"]) and not use_names(False, ["red"])

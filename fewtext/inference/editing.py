@@ -1,0 +1,104 @@
+"""Changing the support set of a classifier: every change is complete or did not happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from fewtext.inference.labels import Label
+from fewtext.inference.state import State, embedded, warn_repeated
+from fewtext.inference.support import SupportSet
+from fewtext.models.modeling import MatchingNetwork
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Editing:
+    """The part of `FewShotClassifier` that changes its support set; only what is new is encoded."""
+
+    label_names: bool | str
+    adaptation: str | None
+    _state: State
+
+    @property
+    def network(self) -> MatchingNetwork:
+        """The Matching Network."""
+        raise NotImplementedError
+
+    @property
+    def support(self) -> SupportSet | None:
+        """The support set; None before the first example."""
+        state: State | None = getattr(self, "_state", None)
+        return None if state is None else state.support
+
+    def add(self, texts: Iterable[str], labels: Any) -> Self:
+        """Add examples, of new or known classes; only they are encoded.
+
+        Args:
+            texts: The examples.
+            labels: The label of each, or one label for all of them.
+
+        Raises:
+            TypeError, ValueError: as `fit`; the classifier is then as it was.
+        """
+        more = SupportSet.create(texts, labels)
+        if not len(more):
+            raise ValueError("no examples were given; add needs at least one text.")
+        known = self.support
+        whole = more if known is None else known.merge(embedded(self.network, more, self.label_names, known=known))
+        warn_repeated(whole, more.texts)
+        self._remember(whole)
+        return self
+
+    def remove(self, label: Label = None, *, ids: Iterable[str] | None = None) -> Self:
+        """Remove a class with its examples, or examples by their ids.
+
+        Raises:
+            KeyError: no such class or id.
+            ValueError: the last class.
+        """
+        support = self._support()
+        less = support.remove(label) if ids is None else support.remove_ids(ids)
+        if not less.classes:
+            raise ValueError("the last class cannot be removed; fit(texts, labels) starts anew.")
+        self._remember(less)
+        return self
+
+    def update(self, example_id: str, text: str | None = None, label: Any = None) -> Self:
+        """Change the text or the label of an example; it keeps its id. Raises `KeyError` if there is none."""
+        self._remember(self._support().update(example_id, text, label))
+        return self
+
+    def rename(self, old: Label, new: Label) -> Self:
+        """Give a class another label; raises `ValueError` if there is a class of that label already."""
+        self._remember(self._support().rename(old, new))
+        return self
+
+    def describe(self, label: Label, description: str) -> Self:
+        """Say in a sentence what a class is about; a new class needs nothing else."""
+        self._remember(self._support().describe(label, description))
+        return self
+
+    def _remember(self, support: SupportSet, unknown: list[str] | None = None) -> None:
+        """Take over a support set, once everything that follows from it is there."""
+        before: State | None = getattr(self, "_state", None)
+        support = embedded(self.network, support, self.label_names, known=None if before is None else before.support)
+        state = State.of(self.network, support, self.label_names)
+        if self.adaptation == "memory" or (before is not None and before.is_adapted):
+            state = state.adapted()
+        if unknown:
+            state = state.with_unknown(unknown)
+        self._state = state
+
+    def _support(self) -> SupportSet:
+        support = self.support
+        if support is None:
+            raise ValueError("the classifier has no examples yet; call fit(texts, labels) first.")
+        return support
+
+    def _ready(self) -> State:
+        classes = self._support().classes
+        if len(classes) < 2:
+            raise ValueError(f"the classifier knows only the class {classes[0]!r}; add examples of another one.")
+        return self._state

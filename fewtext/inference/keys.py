@@ -1,0 +1,71 @@
+"""Class keys: one learned vector a class, near its prototype; what adaptation in memory finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from fewtext.models.attention import prototypes
+
+KEY_TEMPERATURE = 10.0
+"""Factor of the cosine between a text and a key."""
+
+KEY_PENALTY = 0.02
+"""Weight of the squared distance between keys and prototypes, both times the temperature."""
+
+
+@dataclass(frozen=True)
+class ClassKeys:
+    """A vector and an offset for each class.
+
+    Attributes:
+        vectors: `(n_way, dim)`.
+        offsets: `(n_way,)`.
+    """
+
+    vectors: Tensor
+    offsets: Tensor
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Return `(n_query, n_way)` scores of features of length 1, `(n_query, dim)`."""
+        return KEY_TEMPERATURE * features @ self.vectors.T + self.offsets
+
+
+def fit_keys(
+    features: Tensor, labels: Tensor, weights: Tensor, steps: int = 60, dtype: torch.dtype = torch.float64
+) -> ClassKeys:
+    """Find the keys by which the examples get their own labels.
+
+    Minimizes Σ_i w_i CE(y_i, softmax(τ x_i·k_c + b_c)) + λ/2 τ² Σ_c |k_c - p_c|² over the keys k and offsets
+    b, where p_c is the prototype of the class. That is logistic regression with its prior at the prototypes
+    instead of at 0: where a class has one example it starts from matching, with many it is free to leave.
+
+    Args:
+        features: `(n, dim)` vectors of length 1, in context.
+        labels: `(n, n_way)` shares of the classes.
+        weights: `(n,)`.
+        steps: Most iterations of L-BFGS.
+        dtype: Precision of the search; in double, the last bits of the features do not change what is found.
+    """
+    kind = features.dtype
+    features, labels, weights = features.to(dtype), labels.to(dtype), weights.to(dtype)
+    targets = labels / labels.sum(-1, keepdim=True).clamp_min(torch.finfo(labels.dtype).tiny)
+    centers = normalize(prototypes(features, labels, weights), dim=-1)
+    moved = torch.zeros_like(centers, requires_grad=True)
+    offsets = centers.new_zeros(len(centers), requires_grad=True)
+    optimizer = torch.optim.LBFGS([moved, offsets], max_iter=steps, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        log_probs = torch.log_softmax(ClassKeys(centers + moved, offsets).logits(features), -1)
+        entropy = -(targets * log_probs).sum(-1) @ weights
+        total = entropy + KEY_PENALTY / 2 * KEY_TEMPERATURE**2 * moved.square().sum()
+        total.backward()
+        return total
+
+    with torch.enable_grad():
+        optimizer.step(loss)
+    return ClassKeys((centers + moved).detach().to(kind), offsets.detach().to(kind))

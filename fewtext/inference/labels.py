@@ -1,0 +1,144 @@
+"""Labels as users give them: one a text, several, or a distribution; of any type that can be ordered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Label = Any
+"""A class label: anything hashable; all labels of a classifier must be of types that can be ordered."""
+
+Shares = Mapping[Label, float]
+"""What an example says: the share of each class in it, 1 for every class that it is an example of."""
+
+
+def check_label(label: Any, where: str = "label") -> Label:
+    """Return a label as a plain Python value, or raise `TypeError` saying why it cannot be one.
+
+    >>> check_label(np.int64(3))
+    3
+    """
+    if isinstance(label, np.generic):
+        label = label.item()
+    if label is None or label != label or (isinstance(label, str) and not label.strip()):
+        raise TypeError(f"{where} is {label!r}; a label is a class name, a number or another hashable value.")
+    if not isinstance(label, Hashable):
+        raise TypeError(f"{where} is {label!r} ({type(label).__name__}), which cannot be hashed.")
+    try:
+        hash(label)
+    except TypeError:
+        raise TypeError(f"{where} is {label!r}, which holds something that cannot be hashed.") from None
+    return label
+
+
+def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list[Shares], bool]:
+    """Return what each label says, and whether they are several a text.
+
+    Args:
+        labels: One label for all texts; or one entry a text: a label, a list or set of labels (several), or a
+            dictionary of shares that add up to 1 (a distribution); or an indicator matrix `(n_texts, n_way)`
+            of 0 and 1, whose classes are the numbers of its columns.
+        n_texts: Number of texts.
+        where: What to call them in an error.
+
+    Raises:
+        TypeError: a label that is missing or cannot be hashed, with its row; labels that cannot be ordered.
+        ValueError: a different number of labels, an empty list, shares that do not add up to 1, two labels
+            that differ in case alone.
+
+    >>> label_shares(["a", ["a", "b"]], 2)
+    ([{'a': 1.0}, {'a': 1.0, 'b': 1.0}], True)
+    """
+    if isinstance(labels, str | int | float | np.generic) and not isinstance(labels, np.ndarray):
+        labels = [labels] * n_texts
+    if not isinstance(labels, Iterable):
+        raise TypeError(f"{where} is {labels!r} ({type(labels).__name__}); pass one label a text.")
+    several = False
+    if getattr(labels, "ndim", 1) == 2:
+        rows: list[Any] = _from_indicator(np.asarray(labels), where)
+        several = True
+    else:
+        rows = list(labels)
+    if len(rows) != n_texts:
+        raise ValueError(f"{n_texts} texts but {len(rows)} labels; every text needs one label.")
+    shares: list[Shares] = []
+    for i, row in enumerate(rows):
+        place = f"{where}, row {i}"
+        if isinstance(row, Mapping):
+            shares.append(_distribution(row, place))
+        elif isinstance(row, list | set | frozenset | np.ndarray):
+            several = True
+            if not len(row):
+                raise ValueError(f"{place} is empty; every text needs at least one label.")
+            shares.append({check_label(label, place): 1.0 for label in row})
+        else:
+            shares.append({check_label(row, place): 1.0})
+    ordered_classes((label for row in shares for label in row), where)
+    return shares, several
+
+
+def ordered_classes(labels: Iterable[Label], where: str = "labels") -> tuple[Label, ...]:
+    """Return the distinct labels, sorted; raises where they cannot be, or where two differ in case alone."""
+    distinct = set(labels)
+    try:
+        classes = tuple(sorted(distinct))
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in distinct})
+        raise TypeError(
+            f"{where} cannot be ordered; they are of the types {', '.join(kinds)}. Use one type."
+        ) from None
+    spelled: dict[str, Label] = {}
+    for label in classes:
+        if isinstance(label, str) and (other := spelled.setdefault(label.casefold(), label)) != label:
+            raise ValueError(f"{where} has {other!r} and {label!r}, which differ in case alone; use one spelling.")
+    return classes
+
+
+def given_label(shares: Shares, several: bool) -> Any:
+    """Return a label in the form it was given in: one, a list, or a distribution."""
+    if several:
+        return sorted(shares)
+    return dict(shares) if len(shares) > 1 or 1.0 not in shares.values() else next(iter(shares))
+
+
+def label_matrix(shares: Sequence[Shares], classes: Sequence[Label]) -> np.ndarray:
+    """Return the shares as `(n, n_way)`, columns as in `classes`."""
+    column = {label: i for i, label in enumerate(classes)}
+    matrix = np.zeros((len(shares), len(classes)), dtype=np.float32)
+    for i, row in enumerate(shares):
+        for label, share in row.items():
+            matrix[i, column[label]] = share
+    return matrix
+
+
+def stored_label(label: Label) -> str | int | float | bool:
+    """Return a label as JSON can hold it; raises `TypeError` for one that would not come back the same."""
+    if isinstance(label, str | int | float):
+        return label
+    raise TypeError(
+        f"the label {label!r} ({type(label).__name__}) cannot be saved; "
+        "a saved classifier needs labels that are strings or numbers."
+    )
+
+
+def label_key(shares: Shares) -> str:
+    """Return a text that stands for a label, whatever its type."""
+    if len(shares) == 1 and 1.0 in shares.values():
+        return str(next(iter(shares)))
+    return json.dumps([[str(label), shares[label]] for label in sorted(shares)])
+
+
+def _distribution(row: Mapping[Any, Any], place: str) -> Shares:
+    shares = {check_label(label, place): float(share) for label, share in row.items() if share}
+    if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-3:
+        raise ValueError(f"{place} is {dict(row)!r}; the shares of a distribution are positive and add up to 1.")
+    return shares
+
+
+def _from_indicator(matrix: np.ndarray, where: str) -> list[list[int]]:
+    if not np.isin(matrix, (0, 1)).all():
+        raise ValueError(f"{where} is a matrix with other values than 0 and 1; an indicator matrix has only these.")
+    return [np.flatnonzero(row).tolist() for row in matrix]

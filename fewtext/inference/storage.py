@@ -1,0 +1,100 @@
+"""A classifier on disk: the model's files, and the support files beside them, which are saved by themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from fewtext.folders import check_model_folder, is_fewtext_folder, recover_folder, replaced_files, replaced_folder
+from fewtext.inference.confidence import Confidence
+from fewtext.inference.keys import ClassKeys
+from fewtext.inference.state import State
+from fewtext.inference.support_files import TEXTS_FILE, VECTORS_FILE, load_support, save_support
+from fewtext.models.modeling import MatchingNetwork
+
+CONFIDENCE_FILE = "confidence.json"
+SUPPORT_FILES = (TEXTS_FILE, VECTORS_FILE, CONFIDENCE_FILE)
+
+
+def save_classifier(
+    folder: str | Path,
+    model: MatchingNetwork,
+    state: State | None,
+    parameters: Mapping[str, Any],
+    include_texts: bool = True,
+) -> None:
+    """Write the folder, or the support files alone where it holds these weights already; see `save_pretrained`."""
+    target = Path(folder).expanduser()
+    if state is not None:
+        state.confidence  # noqa: B018  fitted before anything is written
+    if holds_model(target, model):
+        with replaced_files(target, SUPPORT_FILES) as new:
+            _write(new, state, parameters, include_texts)
+        return
+    with replaced_folder(target) as new:
+        model.save_pretrained(new)
+        _write(new, state, parameters, include_texts)
+
+
+def _write(folder: Path, state: State | None, parameters: Mapping[str, Any], include_texts: bool) -> None:
+    if state is None:
+        return
+    keys = state.memory.keys
+    tensors = {} if keys is None else {"key_vectors": keys.vectors, "key_offsets": keys.offsets}
+    save_support(state.support, folder, parameters, tensors, include_texts=include_texts)
+    values = json.dumps(state.confidence.to_json(), indent=2)
+    (folder / CONFIDENCE_FILE).write_text(values + "\n", encoding="utf-8")
+
+
+def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None, dict[str, Any]]:
+    """Return what a folder holds beside the model, and the parameters of the classifier.
+
+    Raises `ValueError` if its files are not of one save or do not fit the model.
+    """
+    if not (folder / VECTORS_FILE).is_file() and not (folder / TEXTS_FILE).is_file():
+        return None, {}
+    support, parameters, tensors = load_support(folder, model.config.embedding_size)
+    keys = None
+    if "key_vectors" in tensors:
+        keys = ClassKeys(tensors["key_vectors"].to(model.device), tensors["key_offsets"].to(model.device))
+    state = State.of(model, support, parameters.get("label_names", "auto"), keys)
+    file = folder / CONFIDENCE_FILE
+    if file.is_file():
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{file} is not JSON; it was cut off while it was written.") from error
+        state = State(model, support, state.named, state.memory, stored=Confidence.from_json(values))
+    return state, parameters
+
+
+def holds_model(folder: Path, model: MatchingNetwork) -> bool:
+    """Tell whether a folder holds a model of these settings and weights, whole."""
+    if not folder.is_dir() or not is_fewtext_folder(folder):
+        return False
+    recover_folder(folder)
+    try:
+        check_model_folder(folder)
+        saved = model.config.from_pretrained(folder).to_dict()
+    except (ValueError, OSError):
+        return False
+    ours = model.config.to_dict()
+    for config in (saved, ours):
+        for key in ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype"):
+            config.pop(key, None)
+    if json.dumps(saved, sort_keys=True, default=str) != json.dumps(ours, sort_keys=True, default=str):
+        return False
+    file = folder / "model.safetensors"
+    if not file.is_file():  # in several parts
+        return False
+    weights = model.state_dict()
+    with safe_open(file, framework="pt") as opened:
+        names = set(opened.keys())
+        return names == set(weights) and all(
+            torch.equal(opened.get_tensor(name), weights[name].cpu()) for name in sorted(names)
+        )

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from fewtext.inference.classifier import FewShotClassifier
+
+TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
+
+
+@pytest.fixture
+def clf(model):
+    return FewShotClassifier(model).fit(TEXTS, LABELS)
+
+
+def same(clf, texts, labels):
+    other = FewShotClassifier(clf.model, adaptation=clf.adaptation).fit(texts, labels)
+    np.testing.assert_allclose(clf.predict_proba(["hello"]), other.predict_proba(["hello"]), atol=1e-5)
+    assert clf.classes_.tolist() == other.classes_.tolist()
+
+
+@pytest.mark.parametrize("adaptation", [None, "memory"])
+def test_every_change_gives_what_a_new_fit_gives(model, adaptation):
+    clf = FewShotClassifier(model, adaptation=adaptation).fit(TEXTS, LABELS)
+    clf.add(["hi there"], "greet")
+    same(clf, [*TEXTS, "hi there"], [*LABELS, "greet"])
+    clf.update(clf.support.ids[clf.support.texts.index("hi there")], text="good morning")
+    same(clf, [*TEXTS, "good morning"], [*LABELS, "greet"])
+    clf.rename("greet", "welcome")
+    same(clf, [*TEXTS, "good morning"], [*LABELS, "welcome"])
+    clf.remove(ids=[clf.support.ids[clf.support.texts.index("a return")]])
+    same(clf, [*TEXTS[:3], "good morning"], [*LABELS[:3], "welcome"])
+    clf.remove("welcome")
+    same(clf, TEXTS[:3], LABELS[:3])
+
+
+def test_a_class_known_by_its_description_alone(minilm):
+    clf = FewShotClassifier(minilm).fit(TEXTS, LABELS)
+    clf.describe("weather", "questions about rain, sun and temperature")
+    assert clf.predict(["will it be sunny tomorrow?"]).tolist() == ["weather"]
+
+
+def test_a_class_of_another_case_is_refused(clf):
+    with pytest.raises(ValueError, match="differ in case alone"):
+        clf.add(["hello"], "Track")
+    assert clf.classes_.tolist() == ["refund", "track"]
+
+
+def test_what_is_not_there_cannot_be_changed(clf):
+    for change in (
+        lambda: clf.update("nope", text="x"),
+        lambda: clf.remove("nope"),
+        lambda: clf.remove(ids=["nope"]),
+        lambda: clf.rename("nope", "yes"),
+    ):
+        with pytest.raises(KeyError):
+            change()
+    with pytest.raises(ValueError, match="there is a class 'refund' already"):
+        clf.rename("track", "refund")
+    assert len(clf.support) == 4

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+import torch
+
+from fewtext.inference.classifier import FewShotClassifier
+from fewtext.inference.held_out import fold_numbers
+
+
+@pytest.mark.parametrize("adaptation", [None, "memory"])
+@pytest.mark.parametrize("context", ["center", "lstm"])
+def test_it_is_what_a_classifier_without_the_fold_answers(encoder_folder, intents, adaptation, context):
+    from fewtext.models.modeling import MatchingNetwork
+
+    torch.manual_seed(0)
+    model = MatchingNetwork.from_encoder(encoder_folder, context=context, context_gate=0.3, context_size=8)
+    pairs = [(text, label) for label in intents.classes[:4] for text in intents.texts_of[label][:3]]
+    clf = FewShotClassifier(model, adaptation=adaptation).fit(*zip(*pairs, strict=True))
+    held_out, support = clf._state.held_out, clf.support
+    folds = fold_numbers(held_out.labels.numpy(), 10)
+    assert sorted(folds) == [0] * 4 + [1] * 4 + [2] * 4
+    for number in range(3):
+        out = [i for i in range(12) if folds[i] == number]
+        kept = [i for i in range(12) if folds[i] != number]
+        less = FewShotClassifier(model, adaptation=adaptation)
+        less.fit([support.texts[i] for i in kept], [support.labels[i] for i in kept])
+        answers = less._answer([support.texts[i] for i in out])
+        close = 2e-4 if adaptation is None else 2e-2  # the folds are adapted in single precision
+        torch.testing.assert_close(held_out.log_probs[out], answers.log_probs, rtol=0, atol=close)
+        torch.testing.assert_close(held_out.familiarity[out], answers.familiarity, rtol=0, atol=10 * close)
+    expected = held_out.log_probs.argmax(1) == held_out.truth
+    assert np.array_equal(held_out.correct, expected.numpy())
+
+
+def test_one_example_a_class_leaves_the_names(model):
+    texts, labels = ["where is it", "money back"], ["track order", "get refund"]
+    assert FewShotClassifier(model).fit(texts, labels)._state.held_out.log_probs.shape == (2, 2)
+    assert FewShotClassifier(model, label_names=False).fit(texts, labels)._state.held_out is None
+
+
+def test_a_class_that_goes_with_its_only_example_is_impossible(model):
+    texts, labels = ["where is it", "when", "money back"], ["a", "a", "b"]
+    held_out = FewShotClassifier(model, label_names=False).fit(texts, labels)._state.held_out
+    [row] = [i for i in range(3) if held_out.truth[i] == 1]
+    assert held_out.log_probs[row, 1] == -torch.inf and not held_out.correct[row]

@@ -1,0 +1,68 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewtext.inference.labels import check_label, given_label, label_key, label_matrix, label_shares, stored_label
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["a", "b"], [{"a": 1}, {"b": 1}]),
+        ("a", [{"a": 1}, {"a": 1}]),
+        (np.array([3, 4]), [{3: 1}, {4: 1}]),
+        (pd.Series([True, False]), [{True: 1}, {False: 1}]),
+        ([("x", 1), ("y", 2)], [{("x", 1): 1}, {("y", 2): 1}]),
+        ([{"a": 0.5, "b": 0.5}, "a"], [{"a": 0.5, "b": 0.5}, {"a": 1}]),
+    ],
+)
+def test_one_label_a_text(labels, expected):
+    shares, several = label_shares(labels, 2)
+    assert shares == expected and not several
+
+
+@pytest.mark.parametrize("labels", [[["a"], ["a", "b"]], [{"a"}, {"a", "b"}], np.array([[1, 0], [1, 1]])])
+def test_several_labels_a_text(labels):
+    shares, several = label_shares(labels, 2)
+    assert several and [len(row) for row in shares] == [1, 2] and set(shares[1].values()) == {1.0}
+
+
+def test_labels_come_back_as_they_were():
+    for labels in ([1, 2], ["a", "b"], [{"a": 0.5, "b": 0.5}, "a"], [["a"], ["a", "b"]]):
+        shares, several = label_shares(labels, 2)
+        assert [given_label(row, several) for row in shares] == labels
+    assert type(label_shares(np.array([7]), 1)[0][0].popitem()[0]) is int
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "sentence"),
+    [
+        (["a"], ValueError, "2 texts but 1 labels"),
+        (["a", None], TypeError, "row 1 is None"),
+        (["a", float("nan")], TypeError, "row 1 is nan"),
+        (["a", ""], TypeError, "row 1 is ''"),
+        (["a", object], TypeError, "cannot be ordered; they are of the types str, type"),
+        (["a", 1], TypeError, "types int, str. Use one type"),
+        ([("a", []), ("b", [])], TypeError, "row 0 .* holds something that cannot be hashed"),
+        ([["a"], []], ValueError, "row 1 is empty"),
+        ([{"a": 0.5}, "b"], ValueError, "add up to 1"),
+        ([{"a": 1.5, "b": -0.5}, "b"], ValueError, "add up to 1"),
+        (np.array([[0, 2], [1, 0]]), ValueError, "other values than 0 and 1"),
+        (["Refund", "refund"], ValueError, "'Refund' and 'refund', which differ in case alone"),
+        (5j, TypeError, "pass one label a text"),
+    ],
+)
+def test_bad_labels_are_named(labels, error, sentence):
+    with pytest.raises(error, match=sentence):
+        label_shares(labels, 2)
+
+
+def test_matrix_and_key():
+    assert label_matrix([{"a": 1.0}, {"a": 0.3, "b": 0.7}], ["a", "b"]).tolist() == [[1, 0], pytest.approx([0.3, 0.7])]
+    assert label_key({"a": 1.0}) == "a" and label_key({"b": 1.0, "a": 1.0}) == label_key({"a": 1.0, "b": 1.0})
+
+
+def test_what_json_cannot_hold_is_not_saved():
+    assert stored_label(check_label(np.int64(3))) == 3
+    with pytest.raises(TypeError, match="cannot be saved"):
+        stored_label(("a", 1))

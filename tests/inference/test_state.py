@@ -1,0 +1,48 @@
+import warnings
+
+import pytest
+import torch
+
+from fewtext.inference.classifier import FewShotClassifier
+from fewtext.inference.support import SupportSet
+from fewtext.models.modeling import MatchingNetwork
+
+TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
+
+
+def test_repeated_and_contradictory_texts_are_warned_about(model):
+    with pytest.warns(UserWarning, match=r"1 text\(s\) stand under several labels, such as 'where is it' under"):
+        FewShotClassifier(model).fit([*TEXTS, "where is it"], [*LABELS, "refund"])
+    with pytest.warns(UserWarning, match=r"1 text\(s\) are there more than once under one label"):
+        clf = FewShotClassifier(model).fit([*TEXTS, "where is it"], [*LABELS, "track"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.add(["something else"], "track")  # what was warned about is not said again
+    with pytest.warns(UserWarning, match="more than once"):
+        clf.add(["something else"], "track")
+
+
+def test_a_class_that_nothing_stands_for_is_an_error(model):
+    support = SupportSet.create(TEXTS, LABELS, names={"other": "other things"})
+    with pytest.raises(ValueError, match="the class 'other' has neither an example nor a description"):
+        FewShotClassifier(model, label_names=False).fit(support)
+    assert FewShotClassifier(model).fit(support).classes_.tolist() == ["other", "refund", "track"]
+
+
+def test_separate_encoders_adapt_on_queries(encoder_folder):
+    torch.manual_seed(0)
+    model = MatchingNetwork.from_encoder(encoder_folder, separate_encoders=True)
+    with torch.no_grad():
+        for parameter in model.support_encoder.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    clf = FewShotClassifier(model, adaptation="memory").fit(TEXTS, LABELS)
+    assert clf.predict(TEXTS).tolist() == LABELS
+    torch.testing.assert_close(clf._state.queries[:4], model.embed(list(clf.support.texts)))
+
+
+def test_what_is_known_is_not_encoded_again(model, encoded):
+    clf = FewShotClassifier(model).fit(TEXTS, LABELS)
+    assert sorted(encoded) == sorted([*TEXTS, "track", "refund"])
+    encoded.clear()
+    clf.rename("refund", "returns").describe("weather", "rain and sun").update(clf.support.ids[0], label="returns")
+    assert sorted(encoded) == ["rain and sun", "returns", "weather"]

@@ -1,0 +1,136 @@
+"""Saving: the support files alone where the weights are there, and at no moment a mixture."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fewtext.inference.classifier import FewShotClassifier
+from fewtext.inference.storage import holds_model
+
+TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
+
+
+@pytest.fixture
+def clf(model):
+    return FewShotClassifier(model, adaptation="memory", abstain="auto").fit(TEXTS, LABELS)
+
+
+def test_everything_is_as_it_was(clf, tmp_path):
+    clf.save_pretrained(tmp_path / "bot")
+    again = FewShotClassifier.from_pretrained(tmp_path / "bot")
+    assert again.confidence == clf.confidence
+    assert (again.adaptation, again.abstain, again.abstain_by) == ("memory", "auto", "membership")
+    np.testing.assert_array_equal(again.predict_proba(["hello", "a return"]), clf.predict_proba(["hello", "a return"]))
+    assert again._state.is_adapted
+
+
+def test_a_second_save_writes_the_support_files_alone(clf, tmp_path):
+    folder = tmp_path / "bot"
+    clf.save_pretrained(folder)
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    (folder / "mine.txt").write_text("kept")
+    clf.add(["hello"], "greeting").save_pretrained(folder)
+    after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"support.jsonl", "support.safetensors", "confidence.json"}
+    assert set(after) == set(before) | {"mine.txt"}
+    clf.save_pretrained(folder, include_texts=False)
+    assert not (folder / "support.jsonl").exists()
+    assert FewShotClassifier.from_pretrained(folder).classes_.tolist() == ["greeting", "refund", "track"]
+
+
+def test_other_weights_replace_the_folder(clf, model, tmp_path):
+    folder = tmp_path / "bot"
+    clf.save_pretrained(folder)
+    assert holds_model(folder, model)
+    model.matcher.log_temperature.data += 0.5
+    assert not holds_model(folder, model)
+    clf.save_pretrained(folder)
+    assert holds_model(folder, model) and FewShotClassifier.from_pretrained(folder).support is not None
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from fewtext.inference.classifier import FewShotClassifier
+
+folder = Path(sys.argv[1])
+saved = {path.name: path.read_bytes() for path in folder.iterdir()}
+clf = FewShotClassifier.from_pretrained(folder)
+clf.add(["hello", "good day"], "greeting").remove("refund")
+clf.confidence
+
+
+def save(at):
+    calls = 0
+
+    def count(event, args):
+        nonlocal calls
+        if event in ("open", "os.rename", "os.remove", "shutil.rmtree", "os.mkdir", "os.rmdir"):
+            calls += 1
+            if calls == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    clf.save_pretrained(folder)
+    (folder.parent / "calls").write_text(str(calls))
+
+
+def killed(at):
+    for name, content in saved.items():
+        (folder / name).write_bytes(content)
+    child = os.fork()
+    if not child:
+        save(at)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    return os.WTERMSIG(status), FewShotClassifier.from_pretrained(folder).classes_.tolist()
+
+
+whole = killed(10**9)
+total = int((folder.parent / "calls").read_text())
+print(json.dumps([whole, [killed(at) for at in range(1, total + 1)]]))
+"""
+
+
+def test_killed_at_any_moment_leaves_the_old_or_the_new(clf, tmp_path):
+    """A process is killed at its n-th file operation, for every n."""
+    folder = tmp_path / "bot"
+    clf.save_pretrained(folder)
+    command = [sys.executable, "-c", KILLED, str(folder)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    old, new = ["refund", "track"], ["greeting", "track"]
+    whole, results = json.loads(done.stdout.splitlines()[-1])
+    assert whole == [0, new] and len(results) > 10
+    assert {code for code, _ in results} == {signal.SIGKILL}
+    found = [classes for _, classes in results]
+    turn = found.index(new)
+    assert found == [old] * turn + [new] * (len(found) - turn) and turn > 0
+    clf.save_pretrained(folder)
+    assert not [name for name in os.listdir(folder) if name.startswith(".")]
+
+
+def test_a_damaged_confidence_is_said(clf, tmp_path):
+    clf.save_pretrained(tmp_path / "bot")
+    file = tmp_path / "bot" / "confidence.json"
+    file.write_text(file.read_text()[:-20])
+    with pytest.raises(ValueError, match=r"confidence\.json is not JSON"):
+        FewShotClassifier.from_pretrained(tmp_path / "bot")
+    file.write_text(json.dumps({"temperature": 1}))
+    with pytest.raises(ValueError, match="not of this version"):
+        FewShotClassifier.from_pretrained(tmp_path / "bot")
+
+
+def test_labels_that_json_cannot_hold_are_refused_before_anything_is_written(model, tmp_path):
+    clf = FewShotClassifier(model).fit(TEXTS, [("a", 1), ("a", 1), ("b", 2), ("b", 2)])
+    with pytest.raises(TypeError, match="cannot be saved"):
+        clf.save_pretrained(tmp_path / "bot")
+    assert not (tmp_path / "bot").exists()
