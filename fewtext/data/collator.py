@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -69,25 +70,47 @@ class EpisodeCollator:
     """Make a batch of token ids and index tensors from a list of episodes.
 
     Tokenized texts are cached, the batch is padded to its longest text, and a text that occurs twice in
-    it has one row.
+    it (with the same prompt) has one row.
 
     Args:
         tokenizer: A tokenizer of transformers.
         max_length: Texts are cut after so many tokens, with one warning.
         name_weight: Weight of a class name in the support set.
+        query_prompt: What is put before every query.
+        support_prompt: What is put before every example and class name.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, name_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        name_weight: float = 1.0,
+        query_prompt: str = "",
+        support_prompt: str = "",
+    ) -> None:
         self.tokens = TokenCache(tokenizer, max_length)
         self.name_weight = name_weight
+        self.query_prompt = query_prompt
+        self.support_prompt = support_prompt
 
     def __call__(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
         """Return `input_ids`, `attention_mask` `(n_texts, longest)` and what `index_episodes` returns."""
+        if self.query_prompt or self.support_prompt:
+            episodes = [_prompted(episode, self.query_prompt, self.support_prompt) for episode in episodes]
         rows = distinct_texts(episodes)
         pad_id = self.tokens.tokenizer.pad_token_id
         input_ids, attention_mask = pad_ids(self.tokens(list(rows)), 0 if pad_id is None else pad_id)
         indices = index_episodes(episodes, rows, self.name_weight)
         return {"input_ids": input_ids, "attention_mask": attention_mask, **indices}
+
+
+def _prompted(episode: Episode, query_prompt: str, support_prompt: str) -> Episode:
+    return replace(
+        episode,
+        support_texts=tuple(support_prompt + text for text in episode.support_texts),
+        names=tuple(support_prompt + name for name in episode.names),
+        query_texts=tuple(query_prompt + text for text in episode.query_texts),
+    )
 
 
 class VectorCollator:

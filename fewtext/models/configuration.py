@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from torch import nn
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from fewtext.folders import MODEL_TYPE
 
-POOLINGS = ("mean", "cls", "max")
+POOLINGS = ("mean", "cls", "max", "lasttoken", "mean_sqrt_len")
 CONTEXTS = ("none", "center", "lstm")
 KERNELS = ("cosine", "euclidean", "dot")
 CLASS_VOTES = ("sum", "mean", "prototype", "mixed")
+ACTIVATIONS: dict[str, type[nn.Module]] = {"identity": nn.Identity, "tanh": nn.Tanh, "relu": nn.ReLU, "gelu": nn.GELU}
 TEMPERATURES = {"cosine": 20.0, "euclidean": 10.0, "dot": 20.0}
 """Where the temperature starts; on unit vectors the three starts give the same attention."""
 
@@ -22,8 +26,14 @@ class MatchingNetworkConfig(PreTrainedConfig):
         encoder: Configuration of the transformer encoder (a dictionary with its `model_type`).
         base_encoder: Name of the pretrained encoder that training started from.
         separate_encoders: Whether queries (f') and examples (g') have encoders of their own.
-        pooling: `mean`, `cls` or `max` over the last hidden states.
+        pooling: `mean`, `cls`, `max`, `lasttoken` or `mean_sqrt_len` (their sum over the root of the number of
+            tokens) of the last hidden states.
+        projection: Linear layers on the pooled vector, each a dictionary of its `size`, `bias` (whether it has
+            one) and `activation` (`identity`, `tanh`, `relu` or `gelu`); they are part of the encoder.
         normalize: Whether embeddings have length 1.
+        query_prompt: What is put before every query when it is read, such as `query: ` for E5.
+        support_prompt: The same for examples and class names.
+        lower_case: Whether texts are lower-cased before the tokenizer sees them.
         max_length: Texts are cut after so many tokens; None is the limit of tokenizer and encoder, else 512.
         context: `none`; `center` (subtract a share of the support set's mean, then normalise); `lstm`
             (center, then the full-context embeddings of Vinyals et al. 2016).
@@ -56,7 +66,11 @@ class MatchingNetworkConfig(PreTrainedConfig):
     base_encoder: str | None = None
     separate_encoders: bool = False
     pooling: str = "mean"
+    projection: list[dict[str, Any]] | None = None
     normalize: bool = True
+    query_prompt: str = ""
+    support_prompt: str = ""
+    lower_case: bool = False
     max_length: int | None = None
     context: str = "center"
     center_share: float = 0.7
@@ -81,6 +95,12 @@ class MatchingNetworkConfig(PreTrainedConfig):
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(allowed)}.")
+        for layer in self.projection or []:
+            if set(layer) != {"size", "bias", "activation"} or layer["activation"] not in ACTIVATIONS:
+                raise ValueError(
+                    f"projection has the layer {layer}; a layer has a size, a bias (true or false) and an activation, "
+                    f"one of {', '.join(ACTIVATIONS)}."
+                )
         if self.temperature is None:
             self.temperature = TEMPERATURES[self.kernel]
         if self.temperature <= 0:
@@ -102,5 +122,5 @@ class MatchingNetworkConfig(PreTrainedConfig):
 
     @property
     def embedding_size(self) -> int:
-        """Size of an embedding: the encoder's hidden size."""
-        return int(self.encoder_config.hidden_size)
+        """Size of an embedding: that of the projection, else the encoder's hidden size."""
+        return int(self.projection[-1]["size"] if self.projection else self.encoder_config.hidden_size)

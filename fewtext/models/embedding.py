@@ -49,7 +49,7 @@ class TextVectors:
     Attributes:
         rows: The row of each text.
         queries: `(n_texts, dim)` f'.
-        examples: `(n_texts, dim)` g'; the same tensor where the encoder is shared.
+        examples: `(n_texts, dim)` g'; the same tensor where encoder and prompt are shared.
     """
 
     rows: Mapping[str, int]
@@ -58,10 +58,10 @@ class TextVectors:
 
 
 def text_vectors(model: MatchingNetwork, texts: Iterable[str], show_progress: bool | None = None) -> TextVectors:
-    """Embed each distinct text once, as a query and as an example."""
+    """Embed each distinct text as a query and as an example: once, where encoder and prompt are shared."""
     rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     queries = model.embed(list(rows), show_progress=show_progress)
-    if model.support_encoder is None:
+    if model.support_encoder is None and model.config.query_prompt == model.config.support_prompt:
         return TextVectors(rows, queries, queries)
     return TextVectors(rows, queries, model.embed(list(rows), support=True, show_progress=show_progress))
 
@@ -86,6 +86,8 @@ def _embed(
     vectors = scalar.new_empty(len(texts), model.config.embedding_size)
     if not texts:
         return vectors
+    if prompt := model.config.support_prompt if support else model.config.query_prompt:
+        texts = [prompt + text for text in texts]
     ids, truncated = tokenize(tokenizer, texts, model.max_length)
     if truncated and not model.warned_truncation:
         warn_truncated(truncated, model.max_length)

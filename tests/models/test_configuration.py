@@ -19,6 +19,8 @@ def test_it_builds_without_arguments_and_survives_a_round_trip(tmp_path):
         ({"context": "bilstm"}, "context is"),
         ({"class_vote": "max"}, "class_vote is"),
         ({"pooling": "sum"}, "pooling is"),
+        ({"projection": [{"size": 3, "bias": True, "activation": "mish"}]}, "one of identity, tanh, relu, gelu"),
+        ({"projection": [{"size": 3}]}, "a layer has a size, a bias"),
         ({"temperature": 0.0}, "temperature is 0"),
         ({"name_weight": -1.0}, "name_weight is -1"),
         ({"context_steps": -1}, "context_steps"),

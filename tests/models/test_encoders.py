@@ -26,7 +26,7 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput
 
 from fewtext.models import encoders
-from fewtext.models.encoders import check_sha256, default_encoder, pool, stored_pooling, text_limit
+from fewtext.models.encoders import check_sha256, default_encoder, pool, text_limit
 from fewtext.models.modeling import MatchingNetwork
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -140,13 +140,9 @@ def test_pooling():
     assert pool(hidden, mask, "mean").tolist() == [[2.0, -3.0]]
     assert pool(hidden, mask, "max").tolist() == [[3.0, -1.0]]
     assert pool(hidden, mask, "cls").tolist() == [[1.0, -5.0]]
-
-
-def test_a_sentence_transformers_folder_says_its_pooling(tmp_path):
-    assert stored_pooling(tmp_path) is None
-    (tmp_path / "1_Pooling").mkdir()
-    (tmp_path / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
-    assert stored_pooling(tmp_path) == "cls"
+    assert pool(hidden, mask, "lasttoken").tolist() == [[3.0, -1.0]]
+    assert pool(hidden, mask.flip(1), "lasttoken").tolist() == [[100.0, 100.0]]
+    torch.testing.assert_close(pool(hidden, mask, "mean_sqrt_len"), torch.tensor([[4.0, -6.0]]) / 2**0.5)
 
 
 def test_the_limit_of_a_text():
