@@ -6,28 +6,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from fewtext.data.columns import check_texts
-from fewtext.inference.confidence import Confidence, check_abstain
-from fewtext.inference.editing import Editing
-from fewtext.inference.explanation import Explanation, explained
-from fewtext.inference.memory import Answers
+from fewtext.inference.answering import Answering
+from fewtext.inference.confidence import check_abstain
+from fewtext.inference.similarity import Similarity
 from fewtext.inference.state import State, embedded, warn_repeated
 from fewtext.inference.storage import load_classifier, save_classifier
 from fewtext.inference.support import SupportSet
 from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
 
-Prediction = dict[str, Any]
-
 ADAPTATIONS = (None, "memory")
 
 
-class FewShotClassifier(Editing, ClassifierMixin, BaseEstimator):
+class FewShotClassifier(Answering, Similarity, ClassifierMixin, BaseEstimator):
     """Classify text from a handful of labelled examples; an estimator of scikit-learn.
 
     Args:
@@ -115,20 +110,6 @@ class FewShotClassifier(Editing, ClassifierMixin, BaseEstimator):
             self._loaded, _ = load_network(self.model)
         return self._loaded
 
-    @property
-    def classes_(self) -> NDArray[Any]:
-        """The labels, sorted: the columns of `predict_proba`."""
-        classes = self._ready().support.classes
-        array = np.empty(len(classes), dtype=object)
-        array[:] = classes
-        kinds = {type(label) for label in classes}
-        return np.array(classes) if kinds in ({str}, {int}, {float}, {bool}) else array
-
-    @property
-    def confidence(self) -> Confidence:
-        """Temperature and thresholds, fitted by leave-one-out over the support set."""
-        return self._ready().confidence
-
     def fit(self, texts: Any, labels: Any = None, *, unknown: Iterable[str] | None = None) -> FewShotClassifier:
         """Use these examples as the support set, and no others; the cost is one encoder pass over them.
 
@@ -159,83 +140,6 @@ class FewShotClassifier(Editing, ClassifierMixin, BaseEstimator):
         """Add examples, as `add`; `classes` is there for scikit-learn and not needed."""
         return self.add(texts, labels)
 
-    def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float32]:
-        """Return the calibrated probability of each class, `(n_texts, n_classes)`, columns as in `classes_`."""
-        return self.confidence.probabilities(self._answer(texts).log_probs)
-
-    def decision_function(self, texts: Iterable[str]) -> NDArray[np.float32]:
-        """Return log-probabilities `(n_texts, n_classes)`; of two classes the log-odds of the second, `(n_texts,)`."""
-        scores = np.log(np.maximum(self.predict_proba(texts), np.finfo(np.float32).tiny))
-        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
-
-    def predict(self, texts: Iterable[str], abstain: str | float | None = None) -> NDArray[Any]:
-        """Return the class of each text: that of the highest probability, or None where the text fits nothing.
-
-        Where texts have several labels, an indicator matrix `(n_texts, n_classes)` of the classes whose
-        probability reaches the fitted threshold, and at least of the best.
-
-        Args:
-            texts: The texts.
-            abstain: As in `FewShotClassifier`, which gives the default.
-        """
-        state = self._ready()
-        answers = self._answer(texts)
-        probabilities = state.confidence.probabilities(answers.log_probs)
-        refused = self._refused(answers, abstain)
-        if state.support.several:
-            named = probabilities >= state.confidence.multi_label_threshold
-            named |= probabilities == probabilities.max(1, keepdims=True, initial=0)
-            return (named & ~refused[:, None]).astype(np.int64)
-        predicted = self.classes_[probabilities.argmax(1)] if len(probabilities) else self.classes_[:0]
-        if refused.any():
-            predicted = predicted.astype(object)
-            predicted[refused] = None
-        return predicted
-
-    def __call__(
-        self, texts: str | Iterable[str], top_k: int | None = 1, abstain: str | float | None = None
-    ) -> list[Prediction] | list[list[Prediction]]:
-        """Classify one text or several, in the form of transformers' text-classification pipeline.
-
-        Args:
-            texts: One text, or several.
-            top_k: How many classes to name; None names all.
-            abstain: As in `predict`.
-
-        Returns:
-            For one text `[{"label", "score"}, ...]`, best first. For several one dictionary each where
-            `top_k` is 1, else one such list each.
-        """
-        if isinstance(texts, str):
-            return self.top_classes([texts], top_k, abstain)[0]
-        ranked = self.top_classes(texts, top_k, abstain)
-        return [row[0] for row in ranked] if top_k == 1 else ranked
-
-    def top_classes(
-        self, texts: Iterable[str], top_k: int | None = None, abstain: str | float | None = None
-    ) -> list[list[Prediction]]:
-        """Return the `top_k` classes of each text with their scores, best first; None returns all.
-
-        A text that fits nothing gets the label None first, its score being what speaks against answering.
-        """
-        if top_k is not None and top_k < 1:
-            raise ValueError(f"top_k is {top_k}; it must be at least 1, or None for all classes.")
-        answers = self._answer(texts)
-        state = self._ready()
-        classes = state.support.classes
-        refused, against = self._refused(answers, abstain), 1 - state.confidence.scores(answers, self.abstain_by)
-        ranked = []
-        for i, row in enumerate(state.confidence.probabilities(answers.log_probs)):
-            none = [{"label": None, "score": float(against[i])}] if refused[i] else []
-            best = [{"label": classes[j], "score": float(row[j])} for j in np.argsort(-row, kind="stable")[:top_k]]
-            ranked.append([*none, *best][:top_k])
-        return ranked
-
-    def explain(self, text: str) -> Explanation:
-        """Return the answer to a text and the examples behind it, whose attention adds up to its score."""
-        state = self._ready()
-        return explained(text, self.network.embed(check_texts([text])), state)
-
     def save_pretrained(self, folder: str | Path, *, include_texts: bool = True) -> None:
         """Save model, tokenizer and support set in a folder, whole or not at all.
 
@@ -250,19 +154,6 @@ class FewShotClassifier(Editing, ClassifierMixin, BaseEstimator):
             TypeError: labels that JSON cannot hold.
         """
         save_classifier(folder, self.network, getattr(self, "_state", None), self._parameters(), include_texts)
-
-    def _answer(self, texts: Iterable[str]) -> Answers:
-        state = self._ready()
-        return state.memory.answer(self.network.embed(check_texts(texts)))
-
-    def _refused(self, answers: Answers, abstain: str | float | None) -> NDArray[np.bool_]:
-        """Which texts get no answer, `(n_texts,)`."""
-        abstain = self.abstain if abstain is None else abstain
-        check_abstain(abstain, self.abstain_by)
-        if abstain is None:
-            return np.zeros(len(answers.familiarity), dtype=bool)
-        confidence = self.confidence
-        return confidence.scores(answers, self.abstain_by) < confidence.threshold(self.abstain_by, abstain)
 
     def _check_parameters(self) -> None:
         if self.label_names not in (True, False, "auto"):

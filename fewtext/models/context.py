@@ -22,8 +22,9 @@ class Center(nn.Module):
     def forward(self, vectors: Tensor, support: Tensor, weights: Tensor) -> Tensor:
         """Return the vectors `(..., n, dim)` centered on `support` `(..., n_support, dim)` by its weights."""
         total = weights.sum(-1)[..., None, None].clamp_min(torch.finfo(support.dtype).tiny)
-        mean = (weights[..., None, :] @ support) / total
-        return normalize(vectors - self.share * mean, dim=-1)
+        # A mean of vectors of very different lengths would be that of the longest: all count by direction.
+        mean = (weights[..., None, :] @ normalize(support, dim=-1)) / total
+        return normalize(normalize(vectors, dim=-1) - self.share * mean, dim=-1)
 
 
 class FullContextEmbedding(nn.Module):

@@ -82,7 +82,10 @@ class EpisodicTrainer(Trainer):
                 self.vectors.rows, self.vectors.queries.cpu(), self.vectors.examples.cpu(), model.config.name_weight
             )
         else:
-            collator = EpisodeCollator(model.tokenizer, model.max_length, model.config.name_weight)
+            config = model.config
+            collator = EpisodeCollator(
+                model.tokenizer, model.max_length, config.name_weight, config.query_prompt, config.support_prompt
+            )
         patience = args.early_stopping_patience
         stopping = [] if patience is None else [EarlyStoppingCallback(early_stopping_patience=patience)]
         super().__init__(

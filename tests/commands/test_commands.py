@@ -79,7 +79,7 @@ def test_classify_a_file(encoder_folder, tmp_path, capsys):
     assert [row["text"] for row in rows] == texts
     classifier = FewShotClassifier.from_pretrained(encoder_folder)
     classifier.fit(["where is my parcel", "book a table"], ["track", "reserve"])
-    assert [row["label"] for row in rows] == classifier.predict(texts)
+    assert [row["label"] for row in rows] == classifier.predict(texts).tolist()
     assert main([*words, f"output={tmp_path / 'out.csv'}"]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main([*words, f"output={tmp_path / 'out.jsonl'}", "top_k=2"]) == 0

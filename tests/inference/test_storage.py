@@ -115,7 +115,7 @@ def test_killed_at_any_moment_leaves_the_old_or_the_new(clf, tmp_path):
     turn = found.index(new)
     assert found == [old] * turn + [new] * (len(found) - turn) and turn > 0
     clf.save_pretrained(folder)
-    assert not [name for name in os.listdir(folder) if name.startswith(".")]
+    assert not list(folder.glob(".*"))
 
 
 def test_a_damaged_confidence_is_said(clf, tmp_path):

@@ -80,7 +80,8 @@ def test_center_subtracts_the_share_of_the_weighted_mean():
     center = Center(0.7)
     support = torch.randn(1, 3, DIM)
     weights = torch.tensor([[1.0, 1.0, 0.0]])
-    expected = support[0, 2] - 0.7 * support[0, :2].mean(0)
+    unit = support[0] / support[0].norm(dim=-1, keepdim=True)
+    expected = unit[2] - 0.7 * unit[:2].mean(0)
     torch.testing.assert_close(center(support, support, weights)[0, 2], expected / expected.norm())
 
 

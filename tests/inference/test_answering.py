@@ -1,0 +1,101 @@
+"""The classifier as scikit-learn uses it."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import f1_score
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from fewtext.inference.classifier import FewShotClassifier
+
+
+@pytest.fixture
+def data(intents):
+    pairs = [(text, label) for label in intents.classes[:3] for text in intents.texts_of[label][:4]]
+    return [text for text, _ in pairs], [label for _, label in pairs]
+
+
+def test_parameters_and_clones(model, data):
+    clf = FewShotClassifier(model, abstain="auto", label_names=False).fit(*data)
+    assert is_classifier(clf)
+    copy = clone(clf)
+    assert copy.model is model and copy.support is None
+    assert copy.get_params() == clf.get_params()
+    assert set(clf.get_params()) == {"model", "label_names", "adaptation", "abstain", "abstain_by"}
+    assert copy.set_params(abstain=0.2).abstain == 0.2 and clf.abstain == "auto"
+    with pytest.raises(ValueError, match="abstain is 7"):
+        clf.set_params(abstain=7).fit(*data)
+
+
+def test_cross_validation_search_and_pipelines(minilm, data):
+    texts, labels = data
+    clf = FewShotClassifier(minilm)
+    scores = cross_val_score(clf, np.array(texts), np.array(labels), cv=4)
+    assert scores.mean() > 0.8
+    search = GridSearchCV(clf, {"label_names": [True, False], "adaptation": [None, "memory"]}, cv=2)
+    search.fit(pd.Series(texts), pd.Series(labels))
+    assert search.best_score_ > 0.7 and len(search.cv_results_["params"]) == 4
+    lower = FunctionTransformer(lambda rows: [row.lower() for row in rows])
+    pipeline = Pipeline([("lower", lower), ("classify", FewShotClassifier(minilm))]).fit(texts, labels)
+    assert pipeline.score(texts, labels) == 1.0
+    probabilities = cross_val_predict(clf, texts, labels, cv=2, method="predict_proba")
+    assert probabilities.shape == (12, 3)
+
+
+@pytest.mark.parametrize("kind", [int, str, float, lambda i: ("group", i), lambda i: i % 2 == 0, np.int64])
+def test_labels_of_any_type_come_back(model, data, kind):
+    texts, names = data
+    labels = [kind(sorted(set(names)).index(name)) for name in names]
+    clf = FewShotClassifier(model, adaptation="memory").fit(texts, labels)
+    assert list(clf.classes_) == sorted(set(labels))
+    predicted = clf.predict(texts)
+    assert all(label in set(labels) for label in predicted) and clf.score(texts, labels) > 0.9
+    assert clf.predict_proba(texts).argmax(1).tolist() == [list(clf.classes_).index(label) for label in predicted]
+
+
+def test_decision_function(model, data):
+    clf = FewShotClassifier(model).fit(*data)
+    scores, probabilities = clf.decision_function(data[0]), clf.predict_proba(data[0])
+    np.testing.assert_allclose(np.exp(scores), probabilities, atol=1e-6)
+    two = FewShotClassifier(model).fit(data[0][:8], data[1][:8])
+    second = two.predict(data[0][:8]) == two.classes_[1]
+    assert two.decision_function(data[0][:8]).shape == (8,)
+    assert ((two.decision_function(data[0][:8]) > 0) == second).all()
+
+
+def test_partial_fit_adds(model, data):
+    whole = FewShotClassifier(model).fit(*data)
+    parts = FewShotClassifier(model)
+    for start in (0, 6):
+        parts.partial_fit(data[0][start : start + 6], data[1][start : start + 6], classes=whole.classes_)
+    np.testing.assert_allclose(parts.predict_proba(["hi"]), whole.predict_proba(["hi"]), atol=1e-5)
+
+
+def test_several_labels_a_text(minilm):
+    texts = ["the food was great", "delicious pizza", "the waiter was rude", "slow and unfriendly service",
+             "great food but rude waiter", "tasty meal, slow service"]  # fmt: skip
+    labels = [["food"], ["food"], ["service"], ["service"], ["food", "service"], ["service", "food"]]
+    clf = FewShotClassifier(minilm).fit(texts, labels)
+    matrix = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [1, 1], [1, 1]])
+    assert clf.classes_.tolist() == ["food", "service"]
+    found = clf.predict(["lovely pasta", "the waiter ignored us", "good pasta, the waiter ignored us"])
+    assert found.sum(1).min() >= 1 and found[0, 0] == 1 and found[1, 1] == 1
+    by_matrix = FewShotClassifier(minilm, label_names=False).fit(texts, matrix)
+    by_lists = FewShotClassifier(minilm, label_names=False).fit(texts, labels)
+    np.testing.assert_array_equal(by_matrix.predict_proba(texts).argmax(1), by_lists.predict_proba(texts).argmax(1))
+    assert by_matrix.score(texts, matrix) == np.mean((by_matrix.predict(texts) == matrix).all(1))
+    assert f1_score(matrix, clf.predict(texts), average="micro") > 0.7
+
+
+def test_a_model_by_name_is_loaded_when_it_is_needed(encoder_folder, data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf = FewShotClassifier(str(encoder_folder)).fit(*data)
+    assert clf.get_params()["model"] == str(encoder_folder)
+    assert clf.predict(data[0][:1]).tolist() == [data[1][0]]
+    assert "12 examples of 3 classes" in repr(clf)
