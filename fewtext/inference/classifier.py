@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from fewtext.data.columns import check_texts
+from fewtext.inference.adaptation import EncoderAdaptation, adapt_encoder
 from fewtext.inference.answering import Answering
 from fewtext.inference.confidence import check_abstain
 from fewtext.inference.similarity import Similarity
@@ -19,7 +21,7 @@ from fewtext.inference.support import SupportSet
 from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
 
-ADAPTATIONS = (None, "memory")
+ADAPTATIONS = (None, "memory", "encoder")
 
 
 class FewShotClassifier(Answering, Similarity, ClassifierMixin, BaseEstimator):
@@ -28,7 +30,7 @@ class FewShotClassifier(Answering, Similarity, ClassifierMixin, BaseEstimator):
     Args:
         model: The Matching Network, or a name as in `from_pretrained`; None is the default encoder.
         label_names: Whether class names count as examples; `auto` where nine in ten of them are words.
-        adaptation: What `fit` does beyond embedding: None, or `memory` (see `adapt`).
+        adaptation: What `fit` does beyond embedding: None, `memory` or `encoder` (see `adapt`).
         abstain: When to answer None: `auto`, or a threshold between 0 and 1 for `abstain_by`; None always answers.
         abstain_by: `membership` (does the text resemble the examples at all), `confidence` (probability of the
             best class) or `margin` (its lead over the second).
@@ -92,18 +94,18 @@ class FewShotClassifier(Answering, Similarity, ClassifierMixin, BaseEstimator):
         if label_names is not None and label_names != classifier.label_names:
             classifier.label_names = label_names
             if state is not None:
+                keyed = state.is_adapted
                 support = embedded(model, state.support, label_names, known=state.support)
                 state = State.of(model, support, label_names)
-                state = state.adapted() if classifier.adaptation else state
+                state = state.adapted() if keyed else state
         if abstain is not None:
             classifier.abstain = abstain
         if state is not None:
             classifier._state = state
         return classifier
 
-    @property
-    def network(self) -> MatchingNetwork:
-        """The Matching Network; a model given by name is loaded when it is first needed."""
+    def base_network(self) -> MatchingNetwork:
+        """Return the Matching Network of `model`; one given by name is loaded when it is first needed."""
         if isinstance(self.model, MatchingNetwork):
             return self.model.eval()
         if getattr(self, "_loaded", None) is None:
@@ -131,10 +133,69 @@ class FewShotClassifier(Answering, Similarity, ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"all examples are of the class {support.classes[0]!r}; a classifier needs at least two classes."
             )
-        outside = check_texts(unknown, "unknown") if unknown is not None else None
+        outside = check_texts(unknown, "unknown") if unknown is not None else []
         warn_repeated(support)
-        self._remember(support, outside)
+        model, before = self.base_network(), getattr(self, "_state", None)
+        known = before.support if before is not None and before.model is model else None
+        state = State.of(model, embedded(model, support, self.label_names, known), self.label_names)
+        if self.adaptation is not None:
+            state = self._adapted(state, self.adaptation, EncoderAdaptation())
+        self._state = state.with_unknown(outside) if outside else state
         return self
+
+    def adapt(
+        self,
+        method: str = "memory",
+        *,
+        rounds: int = 14,
+        episode_texts: int = 132,
+        learning_rate: float = 5e-5,
+        patience: int = 4,
+        seed: int = 0,
+        show_progress: bool | None = None,
+    ) -> FewShotClassifier:
+        """Fine-tune on the support set: `memory` in seconds, `encoder` in a minute or more on a CPU.
+
+        `memory` fits a key vector and an offset for each class to the cached vectors. `encoder` trains the
+        upper layers of a copy of the encoder by leave-one-out episodes, and embeds the support set anew; it
+        starts from the model that the classifier was made with. Until the new state is complete the
+        classifier stays as it was, and `reset` goes back.
+
+        Args:
+            method: `memory` or `encoder`; the arguments below are those of `encoder`.
+            rounds: Times that every text is seen.
+            episode_texts: Most texts of an episode, which bounds the memory that a step takes.
+            learning_rate: Highest learning rate.
+            patience: Rounds without a lower leave-one-out loss after which to stop.
+            seed: The same seed gives the same encoder.
+            show_progress: A progress bar; by default one appears after two seconds.
+
+        Raises:
+            ValueError: an unknown method, no examples, or one class.
+        """
+        if method not in ("memory", "encoder"):
+            raise ValueError(f"method is {method!r}; it is 'memory' or 'encoder'.")
+        settings = EncoderAdaptation(rounds, episode_texts, learning_rate, patience, seed)
+        self._state = self._adapted(self._ready(), method, settings, show_progress)
+        return self
+
+    def reset(self) -> FewShotClassifier:
+        """Go back to what `fit` gave: the examples stay, keys and adapted encoder go."""
+        model, support = self.base_network(), self._ready().support
+        known = support if self.network is model else None
+        if known is None:
+            support = replace(support, vectors=None, class_vectors={})
+        self._state = State.of(model, embedded(model, support, self.label_names, known), self.label_names)
+        return self
+
+    def _adapted(
+        self, state: State, method: str, settings: EncoderAdaptation, show_progress: bool | None = None
+    ) -> State:
+        if method == "memory":
+            return state.adapted()
+        model = adapt_encoder(self.base_network(), state.support, state.named, settings, show_progress)
+        support = replace(state.support, vectors=None, class_vectors={})
+        return State.of(model, embedded(model, support, self.label_names), self.label_names)
 
     def partial_fit(self, texts: Iterable[str], labels: Any, classes: Any = None) -> FewShotClassifier:
         """Add examples, as `add`; `classes` is there for scikit-learn and not needed."""
@@ -159,7 +220,7 @@ class FewShotClassifier(Answering, Similarity, ClassifierMixin, BaseEstimator):
         if self.label_names not in (True, False, "auto"):
             raise ValueError(f"label_names is {self.label_names!r}; it is True, False or 'auto'.")
         if self.adaptation not in ADAPTATIONS:
-            raise ValueError(f"adaptation is {self.adaptation!r}; it is None or 'memory'.")
+            raise ValueError(f"adaptation is {self.adaptation!r}; it is None, 'memory' or 'encoder'.")
         check_abstain(self.abstain, self.abstain_by)
 
     def _parameters(self) -> dict[str, Any]:

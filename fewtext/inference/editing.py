@@ -21,10 +21,15 @@ class Editing:
     adaptation: str | None
     _state: State
 
+    def base_network(self) -> MatchingNetwork:
+        """Return the Matching Network that the classifier was made with."""
+        raise NotImplementedError
+
     @property
     def network(self) -> MatchingNetwork:
-        """The Matching Network."""
-        raise NotImplementedError
+        """The Matching Network that answers: that of `model`, or its adapted copy."""
+        state: State | None = getattr(self, "_state", None)
+        return self.base_network() if state is None else state.model
 
     @property
     def support(self) -> SupportSet | None:
@@ -80,15 +85,13 @@ class Editing:
         self._remember(self._support().describe(label, description))
         return self
 
-    def _remember(self, support: SupportSet, unknown: list[str] | None = None) -> None:
-        """Take over a support set, once everything that follows from it is there."""
+    def _remember(self, support: SupportSet) -> None:
+        """Take over a changed support set, once everything that follows from it is there."""
         before: State | None = getattr(self, "_state", None)
-        support = embedded(self.network, support, self.label_names, known=None if before is None else before.support)
-        state = State.of(self.network, support, self.label_names)
-        if self.adaptation == "memory" or (before is not None and before.is_adapted):
+        known = None if before is None else before.support
+        state = State.of(self.network, embedded(self.network, support, self.label_names, known), self.label_names)
+        if before.is_adapted if before is not None else self.adaptation == "memory":
             state = state.adapted()
-        if unknown:
-            state = state.with_unknown(unknown)
         self._state = state
 
     def _support(self) -> SupportSet:

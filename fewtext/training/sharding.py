@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from accelerate import Accelerator
-from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import FSDPModule
 
+from fewtext.models.layers import transformer_layers
 from fewtext.models.modeling import MatchingNetwork
 
 
@@ -28,15 +28,8 @@ def prepare_sharding(accelerator: Accelerator, model: MatchingNetwork) -> None:
     plugin.mixed_precision_policy = None
     if plugin.transformer_cls_names_to_wrap is None:
         # transformers names the embeddings too, which Accelerate shards by themselves: sharded twice, they fail
-        plugin.transformer_cls_names_to_wrap = layer_classes(model)
+        plugin.transformer_cls_names_to_wrap = sorted({type(layer).__name__ for layer in transformer_layers(model)})
     model.training_tokens = None
-
-
-def layer_classes(model: nn.Module) -> list[str]:
-    """Return the names of the classes of a transformer's layers: what fills a list of modules of one class."""
-    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) > 0]
-    classes = [{type(layer) for layer in layers} for layers in lists]
-    return sorted({kinds.pop().__name__ for kinds in classes if len(kinds) == 1})
 
 
 def whole_model(model: MatchingNetwork) -> MatchingNetwork:

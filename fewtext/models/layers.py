@@ -1,0 +1,28 @@
+"""The layers of a transformer, whatever its family calls them."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def transformer_layers(model: nn.Module) -> list[nn.Module]:
+    """Return the layers, lowest first: the members of the lists of modules that are of one class.
+
+    >>> from transformers import BertConfig, BertModel
+    >>> tiny = BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=3, num_attention_heads=2)
+    >>> [type(layer).__name__ for layer in transformer_layers(BertModel(tiny))]
+    ['BertLayer', 'BertLayer', 'BertLayer']
+    """
+    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) > 0]
+    return [layer for layers in lists if len({type(one) for one in layers}) == 1 for layer in layers]
+
+
+def freeze_lower_layers(encoder: nn.Module, share: float) -> None:
+    """Keep everything below the upper layers from learning: embeddings, and `share` of the layers."""
+    layers = transformer_layers(encoder)
+    if not layers:
+        return
+    frozen = int(share * len(layers))
+    learning = {id(parameter) for layer in layers[frozen:] for parameter in layer.parameters()}
+    for parameter in encoder.parameters():
+        parameter.requires_grad_(parameter.requires_grad and id(parameter) in learning)

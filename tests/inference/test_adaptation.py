@@ -1,0 +1,138 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from fewtext.inference.adaptation import EncoderAdaptation, _draw, _loss, adapt_encoder
+from fewtext.inference.classifier import FewShotClassifier
+from fewtext.inference.support import SupportSet
+from fewtext.models.modeling import MatchingNetwork
+
+TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
+
+
+@pytest.fixture
+def data(intents):
+    pairs = [(text, label) for label in intents.classes[:4] for text in intents.texts_of[label][:3]]
+    return [text for text, _ in pairs], [label for _, label in pairs]
+
+
+@pytest.mark.parametrize("context", ["none", "center", "lstm"])
+def test_the_loss_is_that_of_each_text_asked_of_the_others(encoder_folder, context):
+    torch.manual_seed(0)
+    model = MatchingNetwork.from_encoder(encoder_folder, context=context, context_gate=0.4, context_size=8)
+    ids = [model.tokenizer(text)["input_ids"] for text in TEXTS]
+    labels = torch.eye(2)[[0, 0, 1, 1]]
+    with torch.no_grad():
+        found = _loss(model, ids, labels, seed=0)
+        vectors = model.embed(TEXTS)
+        expected = 0.0
+        for i in range(4):
+            others = [j for j in range(4) if j != i]
+            expected -= model.matcher(vectors[[i]], vectors[others], labels[others])[0, labels[i].argmax()] / 4
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_the_loss_falls_and_the_model_stays_as_it_was(model, data):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    support = SupportSet.create(*data)
+    ids = [model.tokenizer(text)["input_ids"] for text in support.texts]
+    labels = torch.eye(4)[[support.classes.index(label) for label in support.labels]]
+    adapted = adapt_encoder(model, support, False, EncoderAdaptation(rounds=10, learning_rate=1e-3))
+    with torch.no_grad():
+        assert _loss(adapted, ids, labels, 0) < 0.2 * _loss(model, ids, labels, 0)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    frozen = adapted.encoder.embeddings.word_embeddings.weight
+    assert torch.equal(frozen, model.encoder.embeddings.word_embeddings.weight)
+    assert all(parameter.requires_grad for parameter in adapted.encoder.parameters())
+
+
+def test_the_same_seed_gives_the_same_encoder(model, data):
+    def weights(seed):
+        settings = EncoderAdaptation(rounds=2, learning_rate=1e-3, seed=seed, episode_texts=8)
+        return adapt_encoder(model, SupportSet.create(*data), False, settings).encoder.encoder.layer[1].state_dict()
+
+    one, same, other = weights(1), weights(1), weights(2)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(("sizes", "most"), [([3] * 10, 12), ([1, 5, 30], 16), ([200, 200], 50), ([2, 2], 132)])
+def test_episodes_are_bounded_and_show_every_class(sizes, most):
+    starts = np.cumsum([0, *sizes])
+    groups = [np.arange(a, b) for a, b in pairwise(starts)]
+    drawn = _draw(groups, most, np.random.default_rng(0))
+    seen = set()
+    for _ in range(40):
+        rows = next(drawn)
+        assert len(rows) == len(set(rows)) <= most
+        classes = {next(c for c, group in enumerate(groups) if row in group) for row in rows}
+        assert len(classes) >= 2
+        seen |= classes
+    assert seen == set(range(len(sizes)))
+
+
+def test_one_example_a_class_is_met_by_a_second_view(model):
+    clf = FewShotClassifier(model, label_names=False).fit(TEXTS[1:3], LABELS[1:3])
+    clf.adapt("encoder", rounds=1)
+    assert clf.network is not model and clf.predict(TEXTS[1:3]).tolist() == LABELS[1:3]
+
+
+@pytest.mark.parametrize("labels", [[["a"], ["a", "b"], ["b"], ["c"]], [{"a": 0.5, "b": 0.5}, "a", "b", "b"]])
+def test_several_labels_and_distributions(model, labels):
+    clf = FewShotClassifier(model).fit(TEXTS, labels).adapt("encoder", rounds=1)
+    assert np.isfinite(clf.predict_proba(TEXTS)).all()
+
+
+def test_adapt_and_reset(model, data, tmp_path):
+    clf = FewShotClassifier(model).fit(*data)
+    before = clf.predict_proba(data[0])
+    clf.adapt("memory")
+    in_memory = clf.predict_proba(data[0])
+    assert np.abs(in_memory - before).max() > 0.01
+    np.testing.assert_allclose(
+        FewShotClassifier(model, adaptation="memory").fit(*data).predict_proba(data[0]), in_memory, atol=1e-5
+    )
+    clf.adapt("encoder", rounds=2, learning_rate=1e-3)
+    after = clf.predict_proba(data[0])
+    assert np.abs(after - before).max() > 0.01 and clf.network is not model
+    clf.save_pretrained(tmp_path / "bot")
+    np.testing.assert_allclose(
+        FewShotClassifier.from_pretrained(tmp_path / "bot").predict_proba(data[0]), after, atol=1e-5
+    )
+    clf.add(["something new"], "novelty")
+    assert clf.network is not model
+    clf.remove("novelty").reset()
+    assert clf.network is model
+    np.testing.assert_allclose(clf.predict_proba(data[0]), before, atol=1e-5)
+
+
+def test_a_failure_leaves_the_classifier_as_it_was(model, data, monkeypatch):
+    clf = FewShotClassifier(model).fit(*data)
+    state = clf._state
+
+    def out_of_memory(*args, **kwargs):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("fewtext.inference.adaptation.encode_by_length", out_of_memory)
+    with pytest.raises(RuntimeError):
+        clf.adapt("encoder")
+    assert clf._state is state and model.tokenizer is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"method": "magic"}, "method is 'magic'"),
+        ({"rounds": 0}, "rounds is 0"),
+        ({"episode_texts": 2}, "episode_texts is 2"),
+        ({"learning_rate": 0}, "learning_rate is 0"),
+    ],
+)
+def test_what_cannot_be_is_said(model, options, sentence):
+    clf = FewShotClassifier(model).fit(TEXTS, LABELS)
+    with pytest.raises(ValueError, match=sentence):
+        clf.adapt(**{"method": "encoder", **options})
+    with pytest.raises(ValueError, match="knows only the class 'track'"):
+        clf.remove("refund").adapt("encoder")
