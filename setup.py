@@ -33,7 +33,11 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["fewtext", "fewtext.*"]),
-    package_data={"fewtext": ["py.typed"], "fewtext.data": ["samples/*.csv", "samples/README.md"]},
+    package_data={
+        "fewtext": ["py.typed"],
+        "fewtext.inference": ["templates/*"],
+        "fewtext.data": ["samples/*.csv", "samples/README.md"],
+    },
     python_requires=">=3.10",
     install_requires=[
         "accelerate>=1.15",
@@ -41,6 +45,7 @@ setup(
         "evaluate>=0.4.6",
         "filelock>=3.16",
         "huggingface_hub>=2.4",
+        "jinja2>=3.1",
         "numpy>=2.0",
         "protobuf>=4.25",
         "pyyaml>=6.0",

@@ -67,5 +67,65 @@ def plot_attention(
     return Path(file)
 
 
+def plot_matrix(values: Any, labels: Sequence[str], file: str | Path, across: str, down: str, what: str) -> Path:
+    """Draw a matrix `(n_way, n_way)` over classes, such as a confusion matrix or the attention between them.
+
+    Args:
+        values: The matrix.
+        labels: The class names.
+        file: The PNG to write.
+        across: What the columns are.
+        down: What the rows are.
+        what: What the values are.
+    """
+    matrix = np.asarray(values, dtype=float)
+    size = min(3.5 + 0.22 * len(labels), 26)
+    figure, axes = _figure(size, size)
+    picture = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=max(float(matrix.max()), 1e-9))
+    font = 8 if len(labels) <= 40 else 4
+    axes.set_xticks(range(len(labels)), [_short(label) for label in labels], rotation=90, fontsize=font)
+    axes.set_yticks(range(len(labels)), [_short(label) for label in labels], fontsize=font)
+    axes.set_xlabel(across)
+    axes.set_ylabel(down)
+    figure.colorbar(picture, ax=axes, label=what, shrink=0.7)
+    figure.savefig(file)
+    return Path(file)
+
+
+def plot_map(vectors: Any, of_class: Any, labels: Sequence[str], file: str | Path) -> Path:
+    """Draw vectors on a plane by t-SNE (van der Maaten and Hinton 2008), coloured by class.
+
+    Args:
+        vectors: `(n, dim)`.
+        of_class: `(n,)` the class of each.
+        labels: The class names.
+        file: The PNG to write.
+    """
+    from matplotlib import colormaps
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    points, rows = np.asarray(vectors, dtype=float), np.asarray(of_class)
+    if len(points) < 8:
+        places = PCA(2).fit_transform(points) if min(points.shape) > 1 else np.c_[points[:, :1], points[:, :1]]
+    else:
+        places = TSNE(perplexity=min(30, (len(points) - 1) / 3), init="pca", random_state=0).fit_transform(points)
+    figure, axes = _figure(8, 7)
+    colors = colormaps["turbo"](np.linspace(0.05, 0.95, len(labels)))
+    axes.scatter(places[:, 0], places[:, 1], c=colors[rows], s=16)
+    for number, label in enumerate(labels):
+        own = places[rows == number]
+        if len(own):
+            x, y = np.median(own, axis=0)
+            axes.annotate(_short(label), (x, y), fontsize=8 if len(labels) <= 40 else 5, ha="center")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title("Examples, near each other where they are alike")
+    figure.savefig(file)
+    return Path(file)
+
+
 def _short(text: str) -> str:
-    return textwrap.shorten(text, 46, placeholder="…")
+    """Shorten a text, without what matplotlib would read as a formula or cannot draw."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return textwrap.shorten(plain, 46, placeholder="…").replace("$", r"\$")

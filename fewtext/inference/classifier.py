@@ -14,6 +14,8 @@ from fewtext.data.columns import check_texts
 from fewtext.inference.adaptation import EncoderAdaptation, adapt_encoder
 from fewtext.inference.answering import Answering
 from fewtext.inference.confidence import check_abstain
+from fewtext.inference.diagnosis import diagnose
+from fewtext.inference.report import Diagnosis
 from fewtext.inference.similarity import Similarity
 from fewtext.inference.state import State, embedded, warn_repeated
 from fewtext.inference.storage import load_classifier, save_classifier
@@ -187,6 +189,22 @@ class FewShotClassifier(Answering, Similarity, ClassifierMixin, BaseEstimator):
             support = replace(support, vectors=None, class_vectors={})
         self._state = State.of(model, embedded(model, support, self.label_names, known), self.label_names)
         return self
+
+    def diagnose(self, pool: Iterable[str] = (), n_next: int = 10) -> Diagnosis:
+        """Tell from the support set alone how good it is; the report prints as a table.
+
+        Expected accuracy by leave-one-out, precision and recall of each class, confused pairs, doubtful
+        labels, redundant examples, classes that need more; and of a pool of unlabelled texts the ones to
+        label next.
+
+        Args:
+            pool: Unlabelled texts.
+            n_next: How many of them to name.
+
+        Raises:
+            ValueError: no examples; or one a class and no names, so that none can be left out.
+        """
+        return diagnose(self._ready(), list(pool), n_next)
 
     def _adapted(
         self, state: State, method: str, settings: EncoderAdaptation, show_progress: bool | None = None

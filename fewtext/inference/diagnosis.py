@@ -1,0 +1,194 @@
+"""What a support set tells by itself: how good it is, where it is weak, what to label next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from torch.nn.functional import normalize
+
+from fewtext.data.columns import check_texts
+from fewtext.evaluation.statistics import mean_interval
+from fewtext.inference.confidence import REFUSED
+from fewtext.inference.labels import Label
+from fewtext.inference.report import ClassReport, Confused, Diagnosis, Doubtful, NextText, Redundant
+from fewtext.inference.state import State
+
+ALIKE = 0.9
+"""Cosine from which two examples of a class say the same."""
+
+WEAK = 0.6
+"""Share of a class's left-out examples that must be found, else it needs more."""
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Left-out examples: the class of each, the answer, and calibrated probabilities `(n_support, n_way)`."""
+
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    own: NDArray[np.float32]
+    correct: NDArray[np.bool_]
+
+
+def diagnose(state: State, pool: Sequence[str] = (), n_next: int = 10) -> Diagnosis:
+    """Return what the support set tells about itself.
+
+    Args:
+        state: The state of a classifier.
+        pool: Unlabelled texts, of which the report names those worth labelling next.
+        n_next: How many of them.
+
+    Raises:
+        ValueError: examples that cannot be left out: one a class and no names.
+        TypeError: a text of the pool that is not a string, with its row.
+    """
+    texts = check_texts(pool, "pool")
+    answers = _leave_out(state)
+    support, confidence = state.support, state.confidence
+    classes = support.classes
+    matrix = confusion_matrix(answers.truth, answers.predicted, labels=range(len(classes)))
+    reports = _classes(answers, matrix, classes)
+    return Diagnosis(
+        accuracy=mean_interval(answers.correct),
+        calibration_error_before=confidence.calibration_error_before or 0.0,
+        calibration_error=confidence.calibration_error or 0.0,
+        classes=reports,
+        confused=_confused(matrix, classes),
+        doubtful=_doubtful(state, answers),
+        redundant=_redundant(state),
+        next_texts=_next_texts(state, texts, n_next) if texts else (),
+        confusion=matrix,
+        attention=_mean_by_class(answers.probabilities, answers.truth, len(classes)),
+        vectors=normalize(state.memory.in_context[: len(support)], dim=-1).float().cpu().numpy(),
+        of_class=answers.truth,
+        duplicates=len(support.duplicates),
+        contradictions=len(support.contradictions),
+    )
+
+
+def _leave_out(state: State) -> _Answers:
+    held_out = state.held_out
+    if held_out is None:
+        raise ValueError(
+            "every class has one example and names do not count, so none can be left out; add a second example."
+        )
+    probabilities = state.confidence.probabilities(held_out.log_probs.clamp_min(-50.0))
+    of_label = held_out.labels.cpu().numpy()
+    own = (probabilities * (of_label > 0)).sum(1)
+    return _Answers(
+        held_out.truth.cpu().numpy(), probabilities.argmax(1).astype(np.int64), probabilities, own, held_out.correct
+    )
+
+
+def _classes(answers: _Answers, matrix: NDArray[np.int64], classes: Sequence[Label]) -> tuple[ClassReport, ...]:
+    precision, recall, f1, counts = precision_recall_fscore_support(
+        answers.truth, answers.predicted, labels=range(len(classes)), zero_division=0.0
+    )
+    reports = []
+    for i, label in enumerate(classes):
+        need = None
+        if counts[i] < 2:
+            need = f"has {'one example' if counts[i] else 'no example'}"
+        elif recall[i] < WEAK:
+            need = f"{recall[i]:.0%} of its examples are found without themselves"
+        reports.append(ClassReport(label, int(counts[i]), precision[i], recall[i], f1[i], need))
+    return tuple(reports)
+
+
+def _confused(matrix: NDArray[np.int64], classes: Sequence[Label]) -> tuple[Confused, ...]:
+    off = matrix + matrix.T
+    sizes = matrix.sum(1)
+    pairs = [
+        Confused(classes[i], classes[j], int(off[i, j]), off[i, j] / max(int(sizes[i] + sizes[j]), 1))
+        for i in range(len(classes))
+        for j in range(i + 1, len(classes))
+        if off[i, j]
+    ]
+    return tuple(sorted(pairs, key=lambda pair: (-pair.share, -pair.count)))
+
+
+def _doubtful(state: State, answers: _Answers) -> tuple[Doubtful, ...]:
+    """All examples, the most doubtful first: what they get as an answer speaks for another class."""
+    support = state.support
+    ranked = []
+    for i, shares in enumerate(support.shares):
+        others = answers.probabilities[i].copy()
+        others[[support.classes.index(label) for label in shares]] = -1.0
+        best = int(others.argmax())
+        ranked.append(
+            Doubtful(
+                support.ids[i], support.texts[i], support.labels[i], support.classes[best], 1.0 - float(answers.own[i])
+            )
+        )
+    # Calibrated probabilities that round to 0 tie; the raw ones keep the order.
+    held_out = state.held_out
+    assert held_out is not None
+    raw = torch.log_softmax(held_out.log_probs.double().clamp_min(-1e4), -1)
+    own = (raw + held_out.labels.double().clamp_min(1e-300).log()).logsumexp(-1).cpu().numpy()
+    return tuple(ranked[i] for i in np.argsort(own, kind="stable"))
+
+
+def _redundant(state: State) -> tuple[Redundant, ...]:
+    """Examples that say what another of their class says, the most alike first."""
+    support = state.support
+    vectors = normalize(state.memory.examples[: len(support)], dim=-1).float()
+    found = []
+    for label in support.classes:
+        rows = support.rows_of(label)
+        alike = (vectors[rows] @ vectors[rows].T).tril(-1)
+        for later, earlier in zip(*torch.nonzero(alike >= ALIKE, as_tuple=True), strict=True):
+            one, other = rows[int(later)], rows[int(earlier)]
+            cosine = float(alike[later, earlier])
+            found.append(
+                Redundant(
+                    support.ids[one], support.texts[one], label, support.ids[other], support.texts[other], cosine
+                )
+            )
+    return tuple(sorted(found, key=lambda item: -item.cosine))
+
+
+def _next_texts(state: State, pool: list[str], n_next: int) -> tuple[NextText, ...]:
+    """Unlabelled texts that the classifier knows least about and that differ from each other."""
+    distinct = list(dict.fromkeys(pool))
+    vectors = state.model.embed(distinct)
+    answers = state.memory.answer(vectors)
+    probabilities = state.confidence.probabilities(answers.log_probs)
+    familiar = state.confidence.scores(answers, "membership")
+    margin = state.confidence.scores(answers, "margin")
+    unsure = 1 - margin * familiar
+    unit = normalize(vectors.float(), dim=-1).cpu().numpy()
+    nearest = np.zeros(len(distinct))
+    chosen: list[int] = []
+    for _ in range(min(n_next, len(distinct))):
+        worth = unsure * (1 - np.clip(nearest, 0, 1))
+        worth[chosen] = -1.0
+        best = int(worth.argmax())
+        chosen.append(best)
+        nearest = np.maximum(nearest, unit @ unit[best])
+    return tuple(
+        NextText(
+            distinct[i],
+            state.support.classes[int(probabilities[i].argmax())],
+            float(probabilities[i].max()),
+            _reason(familiar[i], margin[i]),
+        )
+        for i in chosen
+    )
+
+
+def _reason(familiar: float, margin: float) -> str:
+    if familiar < REFUSED:
+        return "fits no class"
+    return "lies between classes" if margin < 0.5 else "differs from the others"
+
+
+def _mean_by_class(values: NDArray[np.float32], of_class: NDArray[np.int64], n_way: int) -> NDArray[np.float64]:
+    sums = np.zeros((n_way, values.shape[1]))
+    np.add.at(sums, of_class, values)
+    return sums / np.maximum(np.bincount(of_class, minlength=n_way), 1)[:, None]
