@@ -36,6 +36,7 @@ setup(
     package_data={
         "fewtext": ["py.typed"],
         "fewtext.inference": ["templates/*"],
+        "fewtext.sharing": ["templates/*"],
         "fewtext.data": ["samples/*.csv", "samples/README.md"],
     },
     python_requires=">=3.10",

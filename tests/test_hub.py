@@ -56,7 +56,7 @@ from fewtext import FewShotClassifier
 clf = FewShotClassifier.from_pretrained({name})
 if clf.support is None:
     clf.fit(["a dog", "a cat"], ["dogs", "cats"])
-print(json.dumps([clf.model.config.base_encoder, clf.classes_, clf.predict_proba(["some dog"]).tolist()]))
+print(json.dumps([clf.model.config.base_encoder, clf.classes_.tolist(), clf.predict_proba(["some dog"]).tolist()]))
 """
 
 

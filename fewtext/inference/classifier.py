@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from fewtext.data.columns import check_texts
-from fewtext.inference.adaptation import EncoderAdaptation, adapt_encoder
+from fewtext.inference.adaptation import EncoderAdaptation
+from fewtext.inference.adapting import Adapting
 from fewtext.inference.answering import Answering
 from fewtext.inference.confidence import check_abstain
-from fewtext.inference.diagnosis import diagnose
-from fewtext.inference.report import Diagnosis
+from fewtext.inference.publishing import Publishing
 from fewtext.inference.similarity import Similarity
 from fewtext.inference.state import State, embedded, warn_repeated
 from fewtext.inference.storage import load_classifier, save_classifier
@@ -26,7 +25,7 @@ from fewtext.models.modeling import MatchingNetwork
 ADAPTATIONS = (None, "memory", "encoder")
 
 
-class FewShotClassifier(Answering, Similarity, ClassifierMixin, BaseEstimator):
+class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierMixin, BaseEstimator):
     """Classify text from a handful of labelled examples; an estimator of scikit-learn.
 
     Args:
@@ -144,76 +143,6 @@ class FewShotClassifier(Answering, Similarity, ClassifierMixin, BaseEstimator):
             state = self._adapted(state, self.adaptation, EncoderAdaptation())
         self._state = state.with_unknown(outside) if outside else state
         return self
-
-    def adapt(
-        self,
-        method: str = "memory",
-        *,
-        rounds: int = 14,
-        episode_texts: int = 132,
-        learning_rate: float = 5e-5,
-        patience: int = 4,
-        seed: int = 0,
-        show_progress: bool | None = None,
-    ) -> FewShotClassifier:
-        """Fine-tune on the support set: `memory` in seconds, `encoder` in a minute or more on a CPU.
-
-        `memory` fits a key vector and an offset for each class to the cached vectors. `encoder` trains the
-        upper layers of a copy of the encoder by leave-one-out episodes, and embeds the support set anew; it
-        starts from the model that the classifier was made with. Until the new state is complete the
-        classifier stays as it was, and `reset` goes back.
-
-        Args:
-            method: `memory` or `encoder`; the arguments below are those of `encoder`.
-            rounds: Times that every text is seen.
-            episode_texts: Most texts of an episode, which bounds the memory that a step takes.
-            learning_rate: Highest learning rate.
-            patience: Rounds without a lower leave-one-out loss after which to stop.
-            seed: The same seed gives the same encoder.
-            show_progress: A progress bar; by default one appears after two seconds.
-
-        Raises:
-            ValueError: an unknown method, no examples, or one class.
-        """
-        if method not in ("memory", "encoder"):
-            raise ValueError(f"method is {method!r}; it is 'memory' or 'encoder'.")
-        settings = EncoderAdaptation(rounds, episode_texts, learning_rate, patience, seed)
-        self._state = self._adapted(self._ready(), method, settings, show_progress)
-        return self
-
-    def reset(self) -> FewShotClassifier:
-        """Go back to what `fit` gave: the examples stay, keys and adapted encoder go."""
-        model, support = self.base_network(), self._ready().support
-        known = support if self.network is model else None
-        if known is None:
-            support = replace(support, vectors=None, class_vectors={})
-        self._state = State.of(model, embedded(model, support, self.label_names, known), self.label_names)
-        return self
-
-    def diagnose(self, pool: Iterable[str] = (), n_next: int = 10) -> Diagnosis:
-        """Tell from the support set alone how good it is; the report prints as a table.
-
-        Expected accuracy by leave-one-out, precision and recall of each class, confused pairs, doubtful
-        labels, redundant examples, classes that need more; and of a pool of unlabelled texts the ones to
-        label next.
-
-        Args:
-            pool: Unlabelled texts.
-            n_next: How many of them to name.
-
-        Raises:
-            ValueError: no examples; or one a class and no names, so that none can be left out.
-        """
-        return diagnose(self._ready(), list(pool), n_next)
-
-    def _adapted(
-        self, state: State, method: str, settings: EncoderAdaptation, show_progress: bool | None = None
-    ) -> State:
-        if method == "memory":
-            return state.adapted()
-        model = adapt_encoder(self.base_network(), state.support, state.named, settings, show_progress)
-        support = replace(state.support, vectors=None, class_vectors={})
-        return State.of(model, embedded(model, support, self.label_names), self.label_names)
 
     def partial_fit(self, texts: Iterable[str], labels: Any, classes: Any = None) -> FewShotClassifier:
         """Add examples, as `add`; `classes` is there for scikit-learn and not needed."""

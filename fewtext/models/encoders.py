@@ -29,6 +29,7 @@ from transformers import (
 
 from fewtext.folders import MODEL_TYPE, check_weights, recover_folder
 from fewtext.models.configuration import ACTIVATIONS
+from fewtext.sharing.hub import explained
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,9 @@ def model_folder(name: str | Path, revision: str | None = None, token: str | Non
         if str(name).count("/") > 1 or str(name).startswith((".", "/", "~")):
             raise FileNotFoundError(f"{name}: no such folder.")
         try:
-            fetched = snapshot_download(str(name), revision=revision, token=token, allow_patterns=list(MODEL_FILES))
+            with explained(str(name), revision):
+                files = list(MODEL_FILES)
+                fetched = snapshot_download(str(name), revision=revision, token=token, allow_patterns=files)
         except (OSError, ValueError) as error:
             raise OSError(f"{name}: neither a folder nor a model that the Hugging Face Hub gives: {error}") from error
         path = Path(fetched)
@@ -212,6 +215,14 @@ def lower_cased(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     elif not backend.normalizer.normalize_str("A").islower():
         backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), backend.normalizer])
     return tokenizer
+
+
+def forget_origin(folder: Path) -> None:
+    """Take out of a saved tokenizer's settings how it was loaded here: it would be loaded so elsewhere."""
+    file = folder / "tokenizer_config.json"
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    kept = {key: value for key, value in settings.items() if key not in ("local_files_only", "is_local")}
+    file.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def text_limit(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase | None, max_length: int | None) -> int:

@@ -24,6 +24,7 @@ from fewtext.models.encoders import (
     default_encoder,
     encoder_settings,
     fill_projection,
+    forget_origin,
     load_encoder,
     load_tokenizer,
     lower_cased,
@@ -33,6 +34,7 @@ from fewtext.models.encoders import (
     without_pooler,
 )
 from fewtext.models.matching import Episodes, Matcher, initialize
+from fewtext.models.publishing import Publishing
 from fewtext.models.sentence_transformers import read_repository
 
 
@@ -51,7 +53,7 @@ class MatchingOutput(ModelOutput):
     membership: Tensor | None = None
 
 
-class MatchingNetwork(PreTrainedModel):
+class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its own push_to_hub
     """A Matching Network (Vinyals et al. 2016, arXiv:1606.04080) on a pretrained transformer.
 
     Args:
@@ -184,6 +186,7 @@ class MatchingNetwork(PreTrainedModel):
         super().save_pretrained(save_directory, **kwargs)
         if self.tokenizer is not None and kwargs.get("is_main_process", True):
             self.tokenizer.save_pretrained(save_directory)
+            forget_origin(Path(save_directory))
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the token embeddings of the encoder."""

@@ -1,0 +1,90 @@
+"""Adapting a classifier to its support set, and asking the support set how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fewtext.inference.adaptation import EncoderAdaptation, adapt_encoder
+from fewtext.inference.diagnosis import diagnose
+from fewtext.inference.editing import Editing
+from fewtext.inference.report import Diagnosis
+from fewtext.inference.state import State, embedded
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Adapting(Editing):
+    """The part of `FewShotClassifier` that learns from its support set and judges it."""
+
+    def adapt(
+        self,
+        method: str = "memory",
+        *,
+        rounds: int = 14,
+        episode_texts: int = 132,
+        learning_rate: float = 5e-5,
+        patience: int = 4,
+        seed: int = 0,
+        show_progress: bool | None = None,
+    ) -> Self:
+        """Fine-tune on the support set: `memory` in seconds, `encoder` in a minute or more on a CPU.
+
+        `memory` fits a key vector and an offset for each class to the cached vectors. `encoder` trains the
+        upper layers of a copy of the encoder by leave-one-out episodes, and embeds the support set anew; it
+        starts from the model that the classifier was made with. Until the new state is complete the
+        classifier stays as it was, and `reset` goes back.
+
+        Args:
+            method: `memory` or `encoder`; the arguments below are those of `encoder`.
+            rounds: Times that every text is seen.
+            episode_texts: Most texts of an episode, which bounds the memory that a step takes.
+            learning_rate: Highest learning rate.
+            patience: Rounds without a lower leave-one-out loss after which to stop.
+            seed: The same seed gives the same encoder.
+            show_progress: A progress bar; by default one appears after two seconds.
+
+        Raises:
+            ValueError: an unknown method, no examples, or one class.
+        """
+        if method not in ("memory", "encoder"):
+            raise ValueError(f"method is {method!r}; it is 'memory' or 'encoder'.")
+        settings = EncoderAdaptation(rounds, episode_texts, learning_rate, patience, seed)
+        self._state = self._adapted(self._ready(), method, settings, show_progress)
+        return self
+
+    def reset(self) -> Self:
+        """Go back to what `fit` gave: the examples stay, keys and adapted encoder go."""
+        model, support = self.base_network(), self._ready().support
+        known = support if self.network is model else None
+        if known is None:
+            support = replace(support, vectors=None, class_vectors={})
+        self._state = State.of(model, embedded(model, support, self.label_names, known), self.label_names)
+        return self
+
+    def diagnose(self, pool: Iterable[str] = (), n_next: int = 10) -> Diagnosis:
+        """Tell from the support set alone how good it is; the report prints as a table.
+
+        Expected accuracy by leave-one-out, precision and recall of each class, confused pairs, doubtful
+        labels, redundant examples, classes that need more; and of a pool of unlabelled texts the ones to
+        label next.
+
+        Args:
+            pool: Unlabelled texts.
+            n_next: How many of them to name.
+
+        Raises:
+            ValueError: no examples; or one a class and no names, so that none can be left out.
+        """
+        return diagnose(self._ready(), list(pool), n_next)
+
+    def _adapted(
+        self, state: State, method: str, settings: EncoderAdaptation, show_progress: bool | None = None
+    ) -> State:
+        if method == "memory":
+            return state.adapted()
+        model = adapt_encoder(self.base_network(), state.support, state.named, settings, show_progress)
+        support = replace(state.support, vectors=None, class_vectors={})
+        return State.of(model, embedded(model, support, self.label_names), self.label_names)

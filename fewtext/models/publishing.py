@@ -1,0 +1,42 @@
+"""A Matching Network on its way to the Hub."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from huggingface_hub import CommitInfo
+
+from fewtext.sharing.hub import CARD_FILE, push_folder
+from fewtext.sharing.model_card import CardFacts, model_card
+
+
+class Publishing:
+    """The part of `MatchingNetwork` that goes to the Hub: with its tokenizer and a card, in one commit."""
+
+    config: Any
+
+    def push_to_hub(self, repo_id: str, *, facts: CardFacts | None = None, **options: Any) -> CommitInfo:
+        """Push model, tokenizer and model card to the Hugging Face Hub.
+
+        Args:
+            repo_id: `OWNER/NAME`; created if it is not there.
+            facts: What the card says beside the base encoder.
+            **options: As in `push_folder`: private, commit_message, revision, create_pr, token,
+                endpoint_handler.
+
+        Raises:
+            PermissionError, FileNotFoundError, ConnectionError: as `push_folder`.
+        """
+        facts = facts or CardFacts(repo_id, base_encoder=self.config.base_encoder)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            self.save_pretrained(folder)
+            (folder / CARD_FILE).write_text(str(model_card(facts)), encoding="utf-8")
+            return push_folder(folder, repo_id, **options)
+
+    if TYPE_CHECKING:
+
+        def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+            """Save the model in a folder."""

@@ -1,0 +1,1 @@
+"""Sharing: the Hub, model cards, other formats."""

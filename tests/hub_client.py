@@ -1,0 +1,25 @@
+"""Code run in a process of its own, whose Hub is the one of hub_server.py."""
+
+import json
+import os
+import subprocess
+import sys
+
+
+def run(server, tmp_path, code, *, cache="cache", fails=False, **more):
+    environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
+    environment |= {
+        "HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / cache), "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": "secret", "OMP_NUM_THREADS": "1", **more,
+    }  # fmt: skip
+    prelude = "import json, sys, time\ntime.sleep = lambda seconds: None\nfrom fewtext import *\n"
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + code], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode != 0) == fails, done.stderr[-3000:]
+    return done.stderr.strip().splitlines()[-1] if fails else json.loads(done.stdout.strip().splitlines()[-1])
+
+
+TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
+MAKE = f"clf = FewShotClassifier.from_pretrained({{encoder!r}}).fit({TEXTS}, {LABELS})\n"
+SHOW = "print(json.dumps([clf.classes_.tolist(), clf.predict_proba(['hello there', 'a return']).tolist()]))"

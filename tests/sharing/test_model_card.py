@@ -1,0 +1,26 @@
+from card_code import run_code_of
+
+from fewtext.models.modeling import MatchingNetwork
+from fewtext.sharing.model_card import CardFacts, Result, model_card
+
+
+def test_the_card_of_a_model(encoder_folder, tmp_path):
+    MatchingNetwork.from_encoder(encoder_folder).save_pretrained(tmp_path / "model")
+    facts = CardFacts(
+        "me/model",
+        data={"someone/pets": "cc-by-4.0", "fewtext/intents": "apache-2.0", "mine.csv": ""},
+        training=["400 episodes, 20-way 1-shot", "seed 0"],
+        results=[Result("someone/pets", "5-way 1-shot, 600 episodes", 0.8951, 0.0071)],
+        license="apache-2.0",
+        language=["en"],
+    )
+    card = model_card(facts)
+    assert card.data.datasets == ["someone/pets"] and card.data.language == ["en"]
+    assert "| someone/pets | 5-way 1-shot, 600 episodes | 89.5 ± 0.7 |" in card.text
+    assert "| mine.csv | not stated |" in card.text and "- seed 0" in card.text
+    assert "'label'" in run_code_of(card, tmp_path / "model")
+
+
+def test_class_names_cannot_break_the_card():
+    card = model_card(CardFacts("me/odd", classes=['a"b`\n# c', "<script>", "ok"], n_examples=3))
+    assert "<script>" not in card.text and "\n# c" not in card.text and 'print(clf("a b # c"))' in card.text
