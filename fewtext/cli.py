@@ -1,4 +1,4 @@
-"""The command line: `fewtext train | evaluate | classify | demo [CONFIG.yaml] [key=value ...]`."""
+"""The command line: `fewtext COMMAND [CONFIG.yaml] [key=value | --key value ...]`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ COMMANDS = {
     "train": "meta-train a model on episodes and measure it on unseen classes",
     "evaluate": "measure a model or an encoder on episodes, or from given support sets",
     "classify": "classify the texts of a file from a file of examples",
+    "diagnose": "tell from examples alone how good they are, and what to label next",
+    "adapt": "fine-tune a classifier on its examples",
+    "push": "push a saved classifier to the Hugging Face Hub",
+    "card": "write the model card of a saved classifier",
     "demo": "all of it on the sample intents, in a few minutes",
 }
 
-USAGE = "usage: fewtext COMMAND [CONFIG.yaml] [key=value ...]\n\n" + "\n".join(
+USAGE = "usage: fewtext COMMAND [CONFIG.yaml] [key=value | --key value ...]\n\n" + "\n".join(
     f"  {name:<10}{what}" for name, what in COMMANDS.items()
 )
 
@@ -45,7 +49,8 @@ def run(command: str, words: Sequence[str]) -> int:
     from fewtext.commands.arguments import describe, parse
 
     if "--help" in words or "-h" in words:
-        print(f"fewtext {command}: {COMMANDS[command]}\n\n{describe(*module.ARGUMENTS)}")
+        examples = (module.__doc__ or "").partition("\n\n")[2].rstrip()
+        print(f"fewtext {command}: {COMMANDS[command]}\n\n{examples}\n\n{describe(*module.ARGUMENTS)}")
         return 0
     function: Callable[..., Any] = getattr(module, command)
     try:

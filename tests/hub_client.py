@@ -17,7 +17,9 @@ def run(server, tmp_path, code, *, cache="cache", fails=False, **more):
         [sys.executable, "-c", prelude + code], env=environment, capture_output=True, text=True, timeout=120
     )
     assert (done.returncode != 0) == fails, done.stderr[-3000:]
-    return done.stderr.strip().splitlines()[-1] if fails else json.loads(done.stdout.strip().splitlines()[-1])
+    if fails:  # a progress bar may come after it
+        return next(line for line in reversed(done.stderr.splitlines()) if "Error: " in line)
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]

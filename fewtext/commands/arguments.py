@@ -104,6 +104,8 @@ class ClassifyArguments:
         top_k: How many classes to name for each text.
     """
 
+    POSITIONAL = "input"
+
     model: str | None = None
     support: str | None = None
     input: str | None = None
@@ -131,9 +133,10 @@ _Loader.add_implicit_resolver(
 
 
 def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) -> list[Any]:
-    """Return one object of each kind from `[CONFIG.yaml] [key=value ...]`.
+    """Return one object of each kind from `[CONFIG.yaml] [key=value | --key value ...]`.
 
-    Settings of the `ignored` kinds may stand there too.
+    Settings of the `ignored` kinds may stand there too. A kind may name in POSITIONAL the setting that a word
+    by itself is.
 
     Raises:
         FileNotFoundError: the YAML file is not there.
@@ -143,8 +146,9 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
     >>> test.test_way, test.test_shots
     (20, [1])
     """
+    positional = next((kind.POSITIONAL for kind in kinds if hasattr(kind, "POSITIONAL")), None)
     values: dict[str, Any] = {}
-    for argument in arguments:
+    for argument in _joined(arguments):
         if argument.endswith((".yaml", ".yml")) and "=" not in argument:
             values.update(_read_yaml(Path(argument)))
         elif "=" in argument:
@@ -153,6 +157,8 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
                 values[key.lstrip("-").replace("-", "_")] = yaml.load(text, _Loader)
             except yaml.YAMLError as error:
                 raise ValueError(f"{argument!r} is not YAML after the equals sign: {error}") from error
+        elif positional is not None and positional not in values:
+            values[positional] = argument
         else:
             raise ValueError(f"{argument!r} is neither a .yaml file nor key=value.")
     known = {f.name for kind in (*kinds, *ignored) for f in fields(kind) if f.init}
@@ -167,6 +173,24 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
         own = [f.name for f in fields(kind) if f.init and f.name in values]
         objects.append(kind(**{name: _convert(name, hints[name], values[name]) for name in own}))
     return objects
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Return `--key value` as `--key=value`, and a `--key` by itself as `--key=true`."""
+    joined: list[str] = []
+    waiting: str | None = None
+    for word in words:
+        option = word.startswith("--") and len(word) > 2
+        if waiting is not None:
+            joined.append(f"{waiting}=true" if option or "=" in word else f"{waiting}={word}")
+            consumed, waiting = not (option or "=" in word), None
+            if consumed:
+                continue
+        if option and "=" not in word:
+            waiting = word
+        else:
+            joined.append(word)
+    return [*joined, f"{waiting}=true"] if waiting is not None else joined
 
 
 def describe(*kinds: type) -> str:

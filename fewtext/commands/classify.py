@@ -1,4 +1,8 @@
-"""Classify the texts of a file from a file of examples."""
+"""Classify the texts of a file from a file of examples.
+
+fewtext classify --support examples.csv texts.csv --output answers.csv
+fewtext classify --model runs/bot texts.txt --top-k 3
+"""
 
 from __future__ import annotations
 

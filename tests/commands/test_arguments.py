@@ -3,6 +3,7 @@ import re
 import pytest
 
 from fewtext.commands.arguments import ClassifyArguments, DataArguments, TestArguments, describe, parse
+from fewtext.commands.push import PushArguments
 from fewtext.training.arguments import EpisodicTrainingArguments
 
 TestArguments.__test__ = False  # not a test class
@@ -73,3 +74,17 @@ def test_one_name_where_a_list_stands():
     assert data.leave_out == ["oos"]
     [test] = parse(["test_way=3", "n_episodes=5"], TestArguments, ignored=[EpisodicTrainingArguments])
     assert test.test_way == 3
+
+
+def test_words_as_other_programs_take_them():
+    words = ["--support", "a.csv", "in.txt", "--top-k", "3", "--output=o.csv", "--model", "m", "text_column=t"]
+    [found] = parse(words, ClassifyArguments)
+    assert (found.support, found.input, found.top_k, found.output) == ("a.csv", "in.txt", 3, "o.csv")
+    assert (found.model, found.text_column) == ("m", "t")
+    with pytest.raises(ValueError, match="'more' is neither"):
+        parse(["in.txt", "more"], ClassifyArguments)
+
+
+def test_a_flag_by_itself_is_true():
+    [found] = parse(["--private", "--to", "me/bot", "license=mit", "--create-pr"], PushArguments)
+    assert found.private and found.create_pr and (found.to, found.license) == ("me/bot", "mit")

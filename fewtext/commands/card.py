@@ -1,0 +1,45 @@
+"""Write the model card of a saved classifier.
+
+fewtext card --model runs/bot --name me/support-bot --output README.md
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fewtext.inference.classifier import FewShotClassifier
+
+
+@dataclass
+class CardArguments:
+    """Whose card, and where it goes.
+
+    Args:
+        model: Folder or Hub id of a saved classifier or model.
+        name: `OWNER/NAME` that the card's code loads; by default `model`.
+        license: Licence of the model as the Hub names it.
+        output: File to write; by default the screen.
+    """
+
+    model: str | None = None
+    name: str | None = None
+    license: str | None = None
+    output: str | None = None
+
+
+ARGUMENTS = (CardArguments,)
+
+
+def card(arguments: CardArguments) -> None:
+    """Write or print the card."""
+    if arguments.model is None:
+        raise ValueError("give model=FOLDER.")
+    if arguments.output is not None and Path(arguments.output).exists():
+        raise FileExistsError(f"{arguments.output} exists already; choose another output.")
+    classifier = FewShotClassifier.from_pretrained(arguments.model)
+    text = str(classifier.model_card(arguments.name or arguments.model, license=arguments.license))
+    if arguments.output is None:
+        print(text)
+    else:
+        Path(arguments.output).write_text(text, encoding="utf-8")

@@ -1,0 +1,44 @@
+"""Tell from examples alone how good they are.
+
+fewtext diagnose --support examples.csv
+fewtext diagnose --model runs/bot --pool unlabelled.csv --html report.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fewtext.commands.classify import read_texts
+from fewtext.commands.fitted import SupportArguments, fitted_classifier
+
+
+@dataclass
+class DiagnoseArguments(SupportArguments):
+    """What to judge, and where the report goes.
+
+    Args:
+        model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
+        support: File of examples (text, label), which replace those of a saved classifier.
+        text_column: Column of the texts, in `support` and `pool`; found by its name where not given.
+        label_column: Column of the labels; found likewise.
+        pool: File of unlabelled texts, of which the report names those to label next.
+        n_next: How many of them.
+        html: File for the report as a page with pictures.
+    """
+
+    pool: str | None = None
+    n_next: int = 10
+    html: str | None = None
+
+
+ARGUMENTS = (DiagnoseArguments,)
+
+
+def diagnose(arguments: DiagnoseArguments) -> None:
+    """Print the report, and write it as a page where `html` says so."""
+    pool = [] if arguments.pool is None else read_texts(Path(arguments.pool), arguments.text_column)
+    report = fitted_classifier(arguments).diagnose(pool, arguments.n_next)
+    print(report)
+    if arguments.html is not None:
+        print(f"\nreport in {report.to_html(arguments.html)}")
