@@ -1,0 +1,1 @@
+"""Giving a model away: in other formats."""
