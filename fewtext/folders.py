@@ -13,12 +13,21 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 
 MODEL_TYPE = "matching_network"
-OWN_FILES = {
-    "config.json", "model.safetensors", "model.safetensors.index.json", "support.safetensors", "support.jsonl",
-    "confidence.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
+ONNX_FILES = {
+    "model.onnx", "model_int8.onnx", "support_model.onnx", "support_model_int8.onnx",
+    "model.onnx.data", "model_int8.onnx.data", "support_model.onnx.data", "support_model_int8.onnx.data",
+}  # fmt: skip
+"""Encoders in the ONNX format; weights of more than 2 GiB are in a file beside it."""
+SUPPORT_FILES = {"support.safetensors", "support.jsonl", "confidence.json"}
+"""What is saved anew when the support set changes."""
+OWN_FILES = SUPPORT_FILES | ONNX_FILES | {
+    "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model",
+    "sentencepiece.bpe.model", "tokenizer.model",
 }  # fmt: skip
 """What a model is made of; everything else in its folder belongs to the user and is kept."""
+MODEL_PARTS = "model-*.safetensors"
+"""The weights of a model that is saved in several files."""
 
 NEW, READY, GONE = ".new", ".ready", "gone.json"
 """Inside a folder: files being written, files that are whole and take over, and which files go."""

@@ -93,6 +93,8 @@ def adapt_encoder(
     steps = max(20, math.ceil(settings.rounds * len(texts) / settings.episode_texts))
     a_round = max(1, math.ceil(steps / settings.rounds))
     parameters = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise ValueError("adapt: nothing in this encoder can learn; load the model with backend='torch'.")
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.01)
     warmup = max(1, steps // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from fewtext.inference.storage import load_classifier, save_classifier
 from fewtext.inference.support import SupportSet
 from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.onnx import OnnxNetwork
+from fewtext.sharing.export import check_export, write_onnx
 
 ADAPTATIONS = (None, "memory", "encoder")
 
@@ -66,6 +69,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         revision: str | None = None,
         token: str | None = None,
         device: str | torch.device | None = None,
+        backend: str = "torch",
         label_names: bool | str | None = None,
         abstain: str | float | None = None,
         **settings: Any,
@@ -77,19 +81,24 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
                 all-MiniLM-L6-v2, from the Hub or the offline package.
             revision: Branch, tag or commit on the Hub.
             token: Access token of the Hub.
-            device: Where to put the model; by default a GPU if there is one.
+            device: Where to put the model; by default a GPU if there is one, with `onnx` the CPU.
+            backend: What runs the encoder: `torch`, or `onnx` (onnxruntime, on the CPU) for a folder that `export`
+                wrote. An ONNX encoder cannot be trained; all else is as with `torch`.
             label_names: As in `FewShotClassifier`; by default as saved, else `auto`.
             abstain: As in `FewShotClassifier`; by default as saved, else None.
             **settings: Fields of `MatchingNetworkConfig`, for an encoder.
 
         Raises:
-            ValueError: a folder that is not a whole model; the message says what is wrong.
+            ValueError: a folder that is not a whole model, or lacks the files of the backend; the message says what
+                is wrong.
             OSError: nothing of that name can be found.
+            ImportError: `backend="onnx"` without onnxruntime.
         """
-        model, folder = load_network(name, revision=revision, token=token, **settings)
+        model, folder = load_network(name, revision=revision, token=token, backend=backend, **settings)
         if model.tokenizer is None:
             raise ValueError(f"{name} lacks its tokenizer (tokenizer.json), so it cannot read texts.")
-        model.to(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))  # type: ignore[arg-type]
+        on_gpu = torch.cuda.is_available() and not isinstance(model, OnnxNetwork)
+        model.to(torch.device(device or ("cuda" if on_gpu else "cpu")))  # type: ignore[arg-type]
         state, parameters = load_classifier(folder, model) if folder is not None else (None, {})
         classifier = cls(model, **parameters)
         if label_names is not None and label_names != classifier.label_names:
@@ -162,6 +171,28 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
             TypeError: labels that JSON cannot hold.
         """
         save_classifier(folder, self.network, getattr(self, "_state", None), self._parameters(), include_texts)
+
+    def export(
+        self, format: str, folder: str | Path, *, quantize: str | None = None, include_texts: bool = True
+    ) -> None:
+        """Save the classifier with its encoder in another format beside the torch weights, whole or not at all.
+
+        Load it with `from_pretrained(folder, backend="onnx")`. A folder has the encoder of the last export alone.
+
+        Args:
+            format: `onnx`.
+            folder: As in `save_pretrained`.
+            quantize: `int8` (a smaller and faster encoder, a little less exact), or None.
+            include_texts: As in `save_pretrained`.
+
+        Raises:
+            ValueError: another format or quantization, or an encoder that cannot be exported.
+            ImportError: the packages for it are not installed.
+            FileExistsError, TypeError: as `save_pretrained`.
+        """
+        check_export(self.network, format, quantize)
+        state, write_more = getattr(self, "_state", None), partial(write_onnx, self.network, quantize=quantize)
+        save_classifier(folder, self.network, state, self._parameters(), include_texts, write_more)
 
     def _check_parameters(self) -> None:
         if self.label_names not in (True, False, "auto"):

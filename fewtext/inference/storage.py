@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
 
-from fewtext.folders import check_model_folder, is_fewtext_folder, recover_folder, replaced_files, replaced_folder
+from fewtext.folders import (
+    SUPPORT_FILES,
+    check_model_folder,
+    is_fewtext_folder,
+    recover_folder,
+    replaced_files,
+    replaced_folder,
+)
 from fewtext.inference.confidence import Confidence
 from fewtext.inference.keys import ClassKeys
 from fewtext.inference.state import State
 from fewtext.inference.support_files import TEXTS_FILE, VECTORS_FILE, load_support, save_support
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.onnx import OnnxNetwork
 
 CONFIDENCE_FILE = "confidence.json"
-SUPPORT_FILES = (TEXTS_FILE, VECTORS_FILE, CONFIDENCE_FILE)
 
 
 def save_classifier(
@@ -27,18 +34,24 @@ def save_classifier(
     state: State | None,
     parameters: Mapping[str, Any],
     include_texts: bool = True,
+    write_more: Callable[[Path], None] | None = None,
 ) -> None:
-    """Write the folder, or the support files alone where it holds these weights already; see `save_pretrained`."""
+    """Write the folder, or the support files alone where it holds these weights already; see `save_pretrained`.
+
+    With `write_more` the folder is always written, and what that writes to it is part of it.
+    """
     target = Path(folder).expanduser()
     if state is not None:
         state.confidence  # noqa: B018  fitted before anything is written
-    if holds_model(target, model):
+    if write_more is None and holds_model(target, model):
         with replaced_files(target, SUPPORT_FILES) as new:
             _write(new, state, parameters, include_texts)
         return
     with replaced_folder(target) as new:
         model.save_pretrained(new)
         _write(new, state, parameters, include_texts)
+        if write_more is not None:
+            write_more(new)
 
 
 def _write(folder: Path, state: State | None, parameters: Mapping[str, Any], include_texts: bool) -> None:
@@ -83,6 +96,8 @@ def holds_model(folder: Path, model: MatchingNetwork) -> bool:
         saved = model.config.from_pretrained(folder).to_dict()
     except (ValueError, OSError):
         return False
+    if isinstance(model, OnnxNetwork):
+        return model.is_from(folder)
     ours = model.config.to_dict()
     for config in (saved, ours):
         for key in ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype"):

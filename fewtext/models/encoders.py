@@ -83,8 +83,16 @@ def default_encoder() -> Path:
     return Path(path)
 
 
-def model_folder(name: str | Path, revision: str | None = None, token: str | None = None) -> Path:
+def model_folder(
+    name: str | Path, revision: str | None = None, token: str | None = None, also: Sequence[str] = ()
+) -> Path:
     """Return the folder of a model or encoder: itself, or the files of a Hub id in the local cache.
+
+    Args:
+        name: The folder or Hub id.
+        revision: Branch, tag or commit on the Hub.
+        token: Access token of the Hub.
+        also: Names of files that are fetched with the usual ones.
 
     Raises:
         ValueError: a file, or a folder with neither config.json nor modules.json.
@@ -99,8 +107,8 @@ def model_folder(name: str | Path, revision: str | None = None, token: str | Non
             raise FileNotFoundError(f"{name}: no such folder.")
         try:
             with explained(str(name), revision):
-                files = list(MODEL_FILES)
-                fetched = snapshot_download(str(name), revision=revision, token=token, allow_patterns=files)
+                patterns = [*MODEL_FILES, *also]
+                fetched = snapshot_download(str(name), revision=revision, token=token, allow_patterns=patterns)
         except (OSError, ValueError) as error:
             raise OSError(f"{name}: neither a folder nor a model that the Hugging Face Hub gives: {error}") from error
         path = Path(fetched)

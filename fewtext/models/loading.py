@@ -5,13 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fewtext.folders import is_fewtext_folder
+from fewtext.folders import ONNX_FILES, is_fewtext_folder
 from fewtext.models.encoders import model_folder
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.onnx import OnnxNetwork
+
+BACKENDS = ("torch", "onnx")
 
 
 def load_network(
-    name: str | Path | None = None, *, revision: str | None = None, token: str | None = None, **settings: Any
+    name: str | Path | None = None,
+    *,
+    revision: str | None = None,
+    token: str | None = None,
+    backend: str = "torch",
+    **settings: Any,
 ) -> tuple[MatchingNetwork, Path | None]:
     """Return the model of a name, and the folder it was read from if that is a fewtext model.
 
@@ -19,13 +27,20 @@ def load_network(
         name: A folder or Hub id of a fewtext model or of an encoder; by default all-MiniLM-L6-v2.
         revision: Branch, tag or commit on the Hub.
         token: Access token of the Hub.
+        backend: What runs the encoder, `torch` or `onnx`.
         **settings: Fields of `MatchingNetworkConfig`, for an encoder.
 
     Raises:
-        ValueError: a folder that is not a whole model; the message says what is wrong.
+        ValueError: a folder that is not a whole model or lacks the files of the backend; the message says what is
+            wrong.
         OSError: nothing of that name can be found.
         TypeError: settings for a model that has its own.
+        ImportError: the packages of the backend are not installed.
     """
+    if backend not in BACKENDS:
+        raise ValueError(f"backend is {backend!r}; it is 'torch' or 'onnx'.")
+    if backend == "onnx":
+        return _load_onnx(name, revision, token, settings)
     if name is None:
         return MatchingNetwork.from_encoder(**settings), None
     folder = model_folder(name, revision, token)
@@ -33,6 +48,23 @@ def load_network(
         if not Path(name).exists():
             settings.setdefault("base_encoder", str(name))
         return MatchingNetwork.from_encoder(folder, **settings), None
+    _check_none(name, settings)
+    return MatchingNetwork.from_pretrained(folder), folder
+
+
+def _load_onnx(
+    name: str | Path | None, revision: str | None, token: str | None, settings: dict[str, Any]
+) -> tuple[MatchingNetwork, Path]:
+    folder = None if name is None else model_folder(name, revision, token, also=tuple(sorted(ONNX_FILES)))
+    if folder is None or not is_fewtext_folder(folder):
+        raise ValueError(
+            f"backend='onnx' needs a folder that clf.export('onnx', folder) wrote; {name or 'the default encoder'} is "
+            "an encoder."
+        )
+    _check_none(name, settings)
+    return OnnxNetwork.from_pretrained(folder), folder
+
+
+def _check_none(name: str | Path | None, settings: dict[str, Any]) -> None:
     if settings:
         raise TypeError(f"{name} is a fewtext model with settings of its own; drop {', '.join(settings)}.")
-    return MatchingNetwork.from_pretrained(folder), folder
