@@ -1,16 +1,25 @@
 """Every recipe parses into its typed arguments, and the scripts are the commands."""
 
+import csv
+import json
+import math
 import os
+import runpy
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from fewtext.commands.arguments import parse
 from fewtext.commands.train import ARGUMENTS
+from fewtext.data.collator import EpisodeCollator
+from fewtext.data.episodes import EpisodeDataset
 from fewtext.models.configuration import MatchingNetworkConfig
+from fewtext.models.modeling import MatchingNetwork
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 YAMLS = sorted(path for path in RECIPES.glob("*/*/*.yaml"))
@@ -54,3 +63,74 @@ def test_scripts_are_thin(script):
     assert len(lines) < 40
     done = subprocess.run([sys.executable, str(RECIPES / f"{script}.py"), "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and "Defaults:" in done.stdout
+
+
+def run_script(script, *arguments):
+    command = [sys.executable, str(RECIPES / script), *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=RECIPES.parent)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_a_siamese_encoder_is_saved_as_a_model_and_texts_are_ranked_with_it(encoder_folder, tmp_path):
+    shown = run_script(
+        "baselines/siamese/train.py", RECIPES / "baselines" / "siamese" / "siamese.yaml", f"model={encoder_folder}",
+        "n_episodes=4", "save_strategy=no", "eval_strategy=no", "test_shots=1", "test_names=true", "test_episodes=10",
+        f"output_dir={tmp_path}",
+    )  # fmt: skip
+    assert "5-way 1-shot" in shown
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert all(0 < row["accuracy"] < 1 for row in (*results["before"], *results["after"]))
+    assert results["learned"]["scale"] != 13
+    siamese = MatchingNetwork.from_pretrained(tmp_path / "model")
+    start = MatchingNetwork.from_encoder(encoder_folder)
+    assert type(siamese) is MatchingNetwork and set(siamese.state_dict()) == set(start.state_dict())
+    assert not torch.allclose(siamese.embed(["where is it"]), start.embed(["where is it"]), atol=1e-6)
+
+    output = tmp_path / "similarity.csv"
+    shown = run_script(
+        "similarity/run.py", RECIPES / "similarity" / "similarity.yaml", "seeds=2", "users=10", f"output={output}",
+        f"models={{untrained: '{encoder_folder}', siamese: '{tmp_path / 'model'}'}}",
+    )  # fmt: skip
+    assert "siamese, centred cosine" in shown
+    with output.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    kinds = {(row["use"], row["model"]) for row in rows}
+    assert kinds == {(use, model) for use in ("faq", "items") for model in ("untrained", "siamese")}
+    assert len(rows) == 2 * (9 * 4 + 6 * 2)
+    assert all(0 <= float(row["mean"]) <= 1 and float(row["interval"]) >= 0 for row in rows)
+    assert rows[0]["method"] == "cosine to the entry" and float(rows[0]["over_first"]) == 0
+
+
+def test_siamese_loss_is_that_of_a_plain_loop_over_the_pairs(encoder_folder, intents):
+    siamese = runpy.run_path(str(RECIPES / "baselines" / "siamese" / "train.py"))["SiameseNetwork"]
+    network = siamese.from_encoder(encoder_folder)
+    episode = EpisodeDataset([intents], length=1, way=5, shot=2, query=2, n_unknown=1, names=1.0, seed=1)[0]
+    batch = EpisodeCollator(network.tokenizer, network.max_length)([episode])
+    del batch["episode_numbers"]
+    loss = network(**batch).loss.item()
+
+    examples = [
+        *zip(episode.support_texts, episode.support_labels, strict=True),
+        *zip(episode.names, range(5), strict=True),
+    ]
+    losses = {True: [], False: []}
+    for query, label in zip(episode.query_texts, episode.query_labels, strict=True):
+        for example, own in examples if label >= 0 else []:
+            q, x = network.embed([query])[0].double(), network.embed([example])[0].double()
+            probability = 1 / (1 + math.exp(-13 * (float(q @ x / (q.norm() * x.norm())) - 0.16)))
+            losses[own == label].append(-math.log(probability if own == label else 1 - probability))
+    expected = sum(sum(kind) / len(kind) for kind in losses.values()) / 2
+    assert (len(losses[True]), len(losses[False])) == (30, 120) and loss == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("file", "texts"), [("faq", 288), ("items", 72)])
+def test_the_texts_of_the_similarity_recipe_are_distinct_and_complete(file, texts):
+    with (RECIPES / "similarity" / f"{file}.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert len({row["text"] for row in rows}) == len(rows) == texts
+    assert all(value == value.strip() != "" for row in rows for value in row.values())
+    groups = Counter(row["entry"] if file == "faq" else row["taste"] for row in rows)
+    assert set(groups.values()) == {8} and len(groups) == texts / 8
+    assert file == "items" or Counter(row["role"] for row in rows) == {"question": 36, "answer": 36, "asked": 216}
