@@ -97,20 +97,28 @@ class ClassifyArguments:
     Args:
         model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
         support: File of examples (text, label), which replace those of a saved classifier.
-        input: File of texts: CSV, JSONL or Parquet with a text column, or .txt with one text a line.
+        input: File of texts: CSV, JSONL or Parquet with a text column, or .txt with one text a line; `-` is
+            standard input, one text a line.
         output: File to write: CSV or JSONL with text, label and score; by default the screen.
+        resume: Go on with what an interrupted run left in `output`.partial.
         text_column: Column of the texts, in `support` and in `input`; found by its name where not given.
         label_column: Column of the labels in `support`; found likewise.
         top_k: How many classes to name for each text.
+        abstain: When to name none (an empty label in CSV, null in JSONL): `auto`, or a threshold between 0 and 1;
+            by default as the classifier was saved.
+        explain: How many of the examples behind an answer to write with it, in JSONL or on the screen.
     """
 
     model: str | None = None
     support: str | None = None
     input: str | None = None
     output: str | None = None
+    resume: bool = False
     text_column: str | None = None
     label_column: str | None = None
     top_k: int = 1
+    abstain: str | float | None = None
+    explain: int | None = None
 
 
 class _Loader(yaml.SafeLoader):
@@ -150,7 +158,8 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
         elif "=" in argument:
             key, _, text = argument.partition("=")
             try:
-                values[key.lstrip("-").replace("-", "_")] = yaml.load(text, _Loader)
+                # a lone dash is standard input; YAML would read a list
+                values[key.lstrip("-").replace("-", "_")] = text if text == "-" else yaml.load(text, _Loader)
             except yaml.YAMLError as error:
                 raise ValueError(f"{argument!r} is not YAML after the equals sign: {error}") from error
         else:

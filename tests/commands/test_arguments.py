@@ -73,3 +73,10 @@ def test_one_name_where_a_list_stands():
     assert data.leave_out == ["oos"]
     [test] = parse(["test_way=3", "n_episodes=5"], TestArguments, ignored=[EpisodicTrainingArguments])
     assert test.test_way == 3
+
+
+def test_a_dash_is_standard_input():
+    [arguments] = parse(["input=-", "abstain=0.2", "explain=3", "resume=true"], ClassifyArguments)
+    assert (arguments.input, arguments.abstain, arguments.explain, arguments.resume) == ("-", 0.2, 3, True)
+    [arguments] = parse(["abstain=auto"], ClassifyArguments)
+    assert arguments.abstain == "auto"
