@@ -1,6 +1,7 @@
 """Few-shot text classification with Matching Networks on pretrained transformers."""
 
 from fewtext.lazy import lazy_names
+from fewtext.registration import register_when_imported
 from fewtext.version import __version__ as __version__
 
 _NAMES = {
@@ -20,6 +21,9 @@ _NAMES = {
     "EpisodicTrainingArguments": "fewtext.training.arguments",
     "SupportSet": "fewtext.inference.support",
     "FewShotClassifier": "fewtext.inference.classifier",
+    "FewShotTextClassificationPipeline": "fewtext.inference.pipeline",
 }
 __getattr__, __dir__ = lazy_names(__name__, _NAMES)
 __all__ = list(_NAMES)
+
+register_when_imported()

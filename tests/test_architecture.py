@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fewtext"
 FLOORS = {
-    "lazy": 0, "version": 0, "folders": 0, "data": 1, "models": 1, "sharing": 1, "evaluation": 2, "training": 3,
-    "inference": 3, "serving": 4, "commands": 5, "cli": 6,
+    "lazy": 0, "version": 0, "folders": 0, "registration": 0, "data": 1, "models": 1, "sharing": 1, "evaluation": 2,
+    "training": 3, "inference": 3, "serving": 4, "commands": 5, "cli": 6,
 }  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 

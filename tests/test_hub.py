@@ -81,3 +81,21 @@ def test_a_saved_classifier(run, tmp_path, model):
     clf.save_pretrained(tmp_path / "hub" / "models" / "someone" / "bot")
     found, _ = run(LOAD_MODEL.format(name="'someone/bot'"))
     assert found == [None, ["cats", "dogs"], clf.predict_proba(["some dog"]).tolist()]
+
+
+PIPELINE = """
+import json
+import fewtext
+from transformers import pipeline
+print(json.dumps(pipeline("few-shot-text-classification", model="someone/bot", top_k=None{more})(["some dog"])))
+"""
+
+
+def test_a_pipeline(run, tmp_path, model):
+    clf = FewShotClassifier(model).fit(["a dog", "a cat"], ["dogs", "cats"])
+    clf.save_pretrained(tmp_path / "hub" / "models" / "someone" / "bot")
+    expected = clf.top_classes(["some dog"])
+    assert run(PIPELINE.format(more=""))[0] == expected
+    before = len(run.requests)
+    assert run(PIPELINE.format(more=", local_files_only=True"))[0] == expected
+    assert len(run.requests) == before

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fewtext.commands.fitted import SupportArguments, fitted_classifier
+from fewtext.commands.arguments import SupportArguments
+from fewtext.commands.fitted import fitted_classifier
 
 
 @dataclass

@@ -91,28 +91,49 @@ class TestArguments:
 
 
 @dataclass
-class ClassifyArguments:
+class SupportArguments:
+    """Which classifier.
+
+    Args:
+        model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
+        support: File of examples (text, label), which replace those of a saved classifier.
+        text_column: Column of the texts; found by its name where not given.
+        label_column: Column of the labels; found likewise.
+    """
+
+    model: str | None = None
+    support: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+
+
+@dataclass
+class ClassifyArguments(SupportArguments):
     """What to classify, with what.
 
     Args:
         model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
         support: File of examples (text, label), which replace those of a saved classifier.
-        input: File of texts: CSV, JSONL or Parquet with a text column, or .txt with one text a line.
+        input: File of texts: CSV, JSONL or Parquet with a text column, or .txt with one text a line; `-` is
+            standard input, one text a line.
         output: File to write: CSV or JSONL with text, label and score; by default the screen.
+        resume: Go on with what an interrupted run left in `output`.partial.
         text_column: Column of the texts, in `support` and in `input`; found by its name where not given.
         label_column: Column of the labels in `support`; found likewise.
         top_k: How many classes to name for each text.
+        abstain: When to name none (an empty label in CSV, null in JSONL): `auto`, or a threshold between 0 and 1;
+            by default as the classifier was saved.
+        explain: How many of the examples behind an answer to write with it, in JSONL or on the screen.
     """
 
     POSITIONAL = "input"
 
-    model: str | None = None
-    support: str | None = None
     input: str | None = None
     output: str | None = None
-    text_column: str | None = None
-    label_column: str | None = None
+    resume: bool = False
     top_k: int = 1
+    abstain: str | float | None = None
+    explain: int | None = None
 
 
 class _Loader(yaml.SafeLoader):
@@ -154,7 +175,8 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
         elif "=" in argument:
             key, _, text = argument.partition("=")
             try:
-                values[key.lstrip("-").replace("-", "_")] = yaml.load(text, _Loader)
+                # a lone dash is standard input; YAML would read a list
+                values[key.lstrip("-").replace("-", "_")] = text if text == "-" else yaml.load(text, _Loader)
             except yaml.YAMLError as error:
                 raise ValueError(f"{argument!r} is not YAML after the equals sign: {error}") from error
         elif positional is not None and positional not in values:
@@ -197,9 +219,12 @@ def describe(*kinds: type) -> str:
     """Return the settings of each kind with their defaults, as help text."""
     blocks = []
     for kind in kinds:
+        # Of transformers' own arguments, which some kinds inherit, there are too many.
+        ours = [base for base in kind.__mro__ if base.__module__.startswith("fewtext.")]
+        own = {name for base in ours for name in base.__annotations__}
         lines = [f"{(kind.__doc__ or kind.__name__).strip()}", "", "Defaults:"]
         for f in fields(kind):
-            if f.init and f.name in kind.__annotations__:
+            if f.init and f.name in own:
                 default = f.default_factory() if f.default_factory is not MISSING else f.default
                 lines.append(f"    {f.name}={default}")
         blocks.append("\n".join(lines))

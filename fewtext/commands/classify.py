@@ -1,95 +1,95 @@
-"""Classify the texts of a file from a file of examples.
+"""Classify the texts of a file of any size, or of standard input, from a file of examples.
 
 fewtext classify --support examples.csv texts.csv --output answers.csv
-fewtext classify --model runs/bot texts.txt --top-k 3
+fewtext classify --model runs/bot texts.jsonl --output answers.jsonl --abstain auto --explain 3
+fewtext classify --model runs/bot - --top-k 3 < texts.txt
 """
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator
 
 from tqdm.auto import tqdm
 
 from fewtext.commands.arguments import ClassifyArguments
-from fewtext.data.columns import TEXT_COLUMNS, check_texts, find_column
-from fewtext.data.sources import find_corpora, read_table
-from fewtext.data.tasks import load_tasks
+from fewtext.commands.fitted import fitted_classifier, read_examples
+from fewtext.commands.output import Output, Row
+from fewtext.data.streaming import STDIN, text_blocks
 from fewtext.inference.classifier import FewShotClassifier
+from fewtext.inference.confidence import check_abstain
 
 ARGUMENTS = (ClassifyArguments,)
 
 BLOCK = 1024
-"""Texts classified between two writes."""
+"""Texts read, classified and written together."""
 
 
 def classify(arguments: ClassifyArguments) -> None:
     """Classify every text of `input` and write label and score, in the order of the texts.
 
+    A file is read once before, so that what is wrong with it is said before hours of work; only one block of
+    it is in memory at a time.
+
     Raises:
-        ValueError: no input, no examples, or an output that exists already.
+        FileExistsError: an output that exists already, or one of an interrupted run without `resume`.
+        ValueError: no input, no examples, a text that is empty, or settings that do not go together.
     """
     if arguments.input is None:
-        raise ValueError("nothing to classify: give input=FILE with texts.")
-    if arguments.output is not None and Path(arguments.output).exists():
-        raise FileExistsError(f"{arguments.output} exists already; choose another output.")
-    if arguments.output is not None and not arguments.output.endswith((".csv", ".jsonl")):
-        raise ValueError(f"output is {arguments.output!r}; it ends in .csv or .jsonl.")
+        raise ValueError("nothing to classify: give input=FILE with texts, or input=- for standard input.")
+    output = _check(arguments)
+    examples = read_examples(arguments)
+    total = None
+    if arguments.input != STDIN:
+        total = sum(map(len, text_blocks(arguments.input, arguments.text_column, BLOCK)))
+    classifier = fitted_classifier(arguments, examples)
+    done, blocks = 0, text_blocks(arguments.input, arguments.text_column, BLOCK)
+    if output is not None:
+        done, blocks = output.remaining(blocks, arguments.top_k, len(classifier.classes_))
+    with tqdm(total=total, initial=done, desc="Classifying", unit="text", delay=2) as bar:
+        for block in blocks:
+            rows = _rows(classifier, block, arguments)
+            if output is None:
+                _show(rows)
+            else:
+                output.write(rows)
+            bar.update(len(block))
+    if output is not None:
+        output.finish()
+
+
+def _check(arguments: ClassifyArguments) -> Output | None:
+    """Check the settings that need no model, and return where the answers go; None is the screen."""
+    output = None if arguments.output is None else Output(arguments.output, arguments.resume)
+    if arguments.resume and output is None:
+        raise ValueError("resume goes on with an output; give output=FILE.")
     if arguments.top_k < 1:
         raise ValueError(f"top_k is {arguments.top_k}; it must be at least 1.")
-    examples = None
-    if arguments.support is not None:
-        tasks = load_tasks(arguments.support, text_column=arguments.text_column, label_column=arguments.label_column)
-        if len(tasks) > 1:
-            raise ValueError(f"{arguments.support} holds {len(tasks)} tasks; the examples are one file of one task.")
-        [examples] = tasks
-    texts = read_texts(Path(arguments.input), arguments.text_column)
-    classifier = FewShotClassifier.from_pretrained(arguments.model)
-    if examples is not None:
-        classifier.fit(examples.texts, examples.labels)
-    if classifier.support is None:
-        raise ValueError("the model has no examples: give support=FILE with texts and labels.")
-    with _writer(arguments.output) as write, tqdm(total=len(texts), desc="Classifying", unit="text", delay=2) as bar:
-        for start in range(0, len(texts), BLOCK):
-            block = texts[start : start + BLOCK]
-            for text, ranked in zip(block, classifier.top_classes(block, arguments.top_k), strict=True):
-                for prediction in ranked:
-                    write({"text": text, **prediction})
-            bar.update(len(block))
+    check_abstain(arguments.abstain, "membership")
+    if arguments.explain is not None and arguments.explain < 1:
+        raise ValueError(f"explain is {arguments.explain}; it must be at least 1.")
+    if arguments.explain is not None and output is not None and output.is_csv:
+        raise ValueError("explain writes a list of examples, which a CSV column cannot hold; give output=FILE.jsonl.")
+    return output
 
 
-def read_texts(file: Path, text_column: str | None = None) -> list[str]:
-    """Return the texts of a file: one a line of a .txt, else a column of a table."""
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such file.")
-    if file.suffix == ".txt":
-        return check_texts(file.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n"), str(file))
-    [splits] = find_corpora(file).values()
-    table = read_table(splits["train"])
-    column = find_column(table.column_names, text_column, TEXT_COLUMNS, "text", str(file))
-    return check_texts(table[column], f"{file}, column {column!r}")
+def _rows(classifier: FewShotClassifier, texts: list[str], arguments: ClassifyArguments) -> Iterator[Row]:
+    """Yield a row for each class that is named for each text."""
+    ranked = classifier.top_classes(texts, arguments.top_k, arguments.abstain)
+    for text, predictions in zip(texts, ranked, strict=True):
+        more = {} if arguments.explain is None else {"evidence": _evidence(classifier, text, arguments.explain)}
+        for prediction in predictions:
+            yield {"text": text, **prediction, **more}
 
 
-@contextmanager
-def _writer(output: str | None) -> Iterator[Any]:
-    """Yield a function that writes one row; the file gets its name when it is complete."""
-    if output is None:
-        yield lambda row: print(f"{row['score']:.3f}\t{row['label']}\t{row['text']}")
-        return
-    partial = Path(f"{output}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as stream:
-        yield _row_writer(stream, output.endswith(".csv"))
-    partial.rename(output)
+def _evidence(classifier: FewShotClassifier, text: str, n: int) -> list[Row]:
+    """The weightiest examples behind the answer; those saved without their text go by their id."""
+    evidence = classifier.explain(text).evidence[:n]
+    return [{"text": e.text or e.id, "label": e.label, "attention": e.attention} for e in evidence]
 
 
-def _row_writer(stream: TextIO, as_csv: bool) -> Any:
-    if not as_csv:
-        return lambda row: stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-    columns: Sequence[str] = ("text", "label", "score")
-    table = csv.DictWriter(stream, columns, lineterminator="\n")
-    table.writeheader()
-    return table.writerow
+def _show(rows: Iterable[Row]) -> None:
+    for row in rows:
+        label = "" if row["label"] is None else row["label"]
+        print(f"{row['score']:.3f}\t{label}\t{row['text']}")
+        for example in row.get("evidence", ()):
+            print(f"\t{example['attention']:.3f}\t{example['label']}\t{example['text']}")

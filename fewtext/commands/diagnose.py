@@ -7,10 +7,10 @@ fewtext diagnose --model runs/bot --pool unlabelled.csv --html report.html
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from fewtext.commands.classify import read_texts
-from fewtext.commands.fitted import SupportArguments, fitted_classifier
+from fewtext.commands.arguments import SupportArguments
+from fewtext.commands.fitted import fitted_classifier
+from fewtext.data.streaming import text_blocks
 
 
 @dataclass
@@ -37,7 +37,8 @@ ARGUMENTS = (DiagnoseArguments,)
 
 def diagnose(arguments: DiagnoseArguments) -> None:
     """Print the report, and write it as a page where `html` says so."""
-    pool = [] if arguments.pool is None else read_texts(Path(arguments.pool), arguments.text_column)
+    blocks = [] if arguments.pool is None else text_blocks(arguments.pool, arguments.text_column)
+    pool = [text for block in blocks for text in block]
     report = fitted_classifier(arguments).diagnose(pool, arguments.n_next)
     print(report)
     if arguments.html is not None:

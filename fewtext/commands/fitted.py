@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from fewtext.commands.arguments import SupportArguments
 from fewtext.data.tasks import Task, load_tasks
 from fewtext.inference.classifier import FewShotClassifier
 
 
-@dataclass
-class SupportArguments:
-    """Which classifier.
-
-    Args:
-        model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
-        support: File of examples (text, label), which replace those of a saved classifier.
-        text_column: Column of the texts; found by its name where not given.
-        label_column: Column of the labels; found likewise.
-    """
-
-    model: str | None = None
-    support: str | None = None
-    text_column: str | None = None
-    label_column: str | None = None
-
-
-def fitted_classifier(arguments: SupportArguments) -> FewShotClassifier:
-    """Return the classifier; raises `ValueError` where there are no examples."""
-    examples = read_examples(arguments)
+def fitted_classifier(arguments: SupportArguments, examples: Task | None = None) -> FewShotClassifier:
+    """Return the classifier, fitted to the examples; raises `ValueError` where there are none."""
+    examples = examples or read_examples(arguments)
     classifier = FewShotClassifier.from_pretrained(arguments.model)
     if examples is not None:
         classifier.fit(examples.texts, examples.labels)

@@ -38,12 +38,13 @@ def find_column(available: Sequence[str], wanted: str | None, known: Sequence[st
     )
 
 
-def check_texts(texts: Iterable[Any], where: str = "texts") -> list[str]:
+def check_texts(texts: Iterable[Any], where: str = "texts", first: int = 0) -> list[str]:
     """Return the texts as a list, or raise naming the first row that is not a non-empty string.
 
     Args:
         texts: Anything that yields texts: a list, an array, a pandas Series, a `datasets.Column`.
         where: What to call them in the error.
+        first: The number of the first row there, where these are a part of the texts.
 
     Raises:
         TypeError: `texts` is one string, or a row is None, NaN, or a number.
@@ -58,7 +59,7 @@ def check_texts(texts: Iterable[Any], where: str = "texts") -> list[str]:
     if not isinstance(texts, Iterable):
         raise TypeError(f"{where} is {texts!r} ({type(texts).__name__}); pass a list of texts.")
     checked = list(texts)
-    for row, text in enumerate(checked):
+    for row, text in enumerate(checked, first):
         if not isinstance(text, str):
             raise TypeError(f"{where}, row {row} is {text!r} ({type(text).__name__}); every text must be a string.")
         if not text.strip():

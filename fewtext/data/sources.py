@@ -70,8 +70,8 @@ def find_corpora(
     return {str(source): load_dataset(str(source), config, revision=revision)}
 
 
-def _builder(path: Path) -> str | None:
-    """The `datasets` builder for a file, by its ending: `train.csv.gz` is csv."""
+def builder_of(path: Path) -> str | None:
+    """Return the `datasets` builder for a file by its ending: `train.csv.gz` is csv."""
     endings = [suffix for suffix in path.suffixes if suffix != ".gz"]
     return BUILDERS.get(endings[-1]) if endings else None
 
@@ -81,7 +81,7 @@ def _find_in_folder(folder: Path) -> dict[str, Splits]:
     if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
         saved = load_from_disk(str(folder))
         return {name: saved if isinstance(saved, DatasetDict) else {"train": saved}}
-    tables = [path for path in sorted(folder.iterdir()) if path.is_file() and _builder(path)]
+    tables = [path for path in sorted(folder.iterdir()) if path.is_file() and builder_of(path)]
     splits: dict[str, Path] = {}
     for path in tables:
         split = SPLIT_NAMES.get(path.name.split(".")[0].lower())
@@ -95,7 +95,7 @@ def _find_in_folder(folder: Path) -> dict[str, Splits]:
         return {name: {"train": tables[0]}}
     family: dict[str, Splits] = {}
     for child in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if any(_builder(path) for path in child.iterdir() if path.is_file()):
+        if any(builder_of(path) for path in child.iterdir() if path.is_file()):
             family.update(_find_in_folder(child))
     if not family:
         raise FileNotFoundError(
@@ -108,7 +108,7 @@ def read_table(split: Dataset | Path) -> Dataset:
     """Return a split as a table; raises `ValueError` with file and line for a file that does not parse."""
     if isinstance(split, Dataset):
         return split
-    builder = _builder(split)
+    builder = builder_of(split)
     if builder is None:
         raise ValueError(f"{split}: cannot read this kind of file; use .csv, .jsonl or .parquet.")
     try:
@@ -133,50 +133,75 @@ def _quiet(quiet: bool) -> Iterator[None]:
         enable_progress_bars()
 
 
-def _open(path: Path) -> TextIO:
+def open_text(path: Path, newline: str | None = "") -> TextIO:
+    """Open a text file in UTF-8, with or without a byte order mark, packed with gzip or not."""
     opener = gzip.open if path.suffix == ".gz" else open
-    return cast(TextIO, opener(path, "rt", encoding="utf-8-sig", newline=""))
+    return cast(TextIO, opener(path, "rt", encoding="utf-8-sig", newline=newline))
 
 
 def _csv_options(path: Path) -> dict[str, Any]:
-    """Check that every row has the fields of the header, and read all of them as strings.
+    """Check every row, and read all fields as strings.
 
     pandas would take a field too many for an index, fill in a missing one, and read "None" as missing.
     """
+    rows = csv_rows(path)
+    features = Features({name: Value("string") for name in next(rows)})
+    for _ in rows:
+        pass
+    return {"features": features, "keep_default_na": False}
+
+
+def csv_rows(path: Path) -> Iterator[list[str]]:
+    """Yield the header and the rows of a CSV file; empty lines are none.
+
+    Raises `ValueError` saying where the file does not parse: every row has the fields of the header.
+    """
     line = 0
     try:
-        with _open(path) as lines:
+        with open_text(path) as lines:
             reader = csv.reader(lines, strict=True)
             header = next(reader, None)
             if header is None:
                 raise ValueError("the file is empty")
+            names = [name or f"Unnamed: {i}" for i, name in enumerate(header)]
+            if len(set(names)) < len(names):
+                raise ValueError("two columns of the header have the same name")
+            yield names
             for row in reader:
                 line = reader.line_num
                 if row and len(row) != len(header):
                     raise ValueError(f"line {line} has {len(row)} fields where the header has {len(header)}")
+                if row:
+                    yield row
     except UnicodeDecodeError as error:
         raise ValueError(f"after line {line} comes a byte that is not UTF-8 ({error.reason})") from error
     except csv.Error as error:
         raise ValueError(f"after line {line}: {error}") from error
-    names = [name or f"Unnamed: {i}" for i, name in enumerate(header)]
-    if len(set(names)) < len(names):
-        raise ValueError("two columns of the header have the same name")
-    return {"features": Features({name: Value("string") for name in names}), "keep_default_na": False}
+
+
+def json_rows(path: Path) -> Iterator[Any]:
+    """Yield the value of each line of a JSONL file; raises `ValueError` saying which line is not JSON."""
+    line, empty = 0, True
+    try:
+        with open_text(path) as lines:
+            for text in lines:
+                line += 1
+                if text.strip():
+                    yield json.loads(text)
+                    empty = False
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {line} is not JSON ({error.msg})") from error
+    except (UnicodeDecodeError, EOFError, OSError) as error:
+        raise ValueError(f"after line {line}: {error}") from error
+    if empty:
+        raise ValueError("the file is empty")
 
 
 def _json_fault(path: Path) -> str | None:
     """Say which line of a JSONL file is not JSON."""
-    if path.stat().st_size == 0:
-        return "the file is empty"
-    line = 0
     try:
-        with _open(path) as lines:
-            for text in lines:
-                line += 1
-                if text.strip():
-                    json.loads(text)
-    except json.JSONDecodeError as error:
-        return f"line {line} is not JSON ({error.msg})"
-    except (UnicodeDecodeError, EOFError, OSError) as error:
-        return f"after line {line}: {error}"
+        for _ in json_rows(path):
+            pass
+    except ValueError as error:
+        return str(error)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from torch import nn
@@ -87,6 +88,7 @@ class MatchingNetworkConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs: object) -> None:
         """Check every choice before anything is built."""
         super().__post_init__(**kwargs)
+        import_module("fewtext.models.modeling")  # registers the class that AutoModel builds of a configuration
         for name, allowed in (
             ("pooling", POOLINGS),
             ("context", CONTEXTS),
@@ -124,3 +126,6 @@ class MatchingNetworkConfig(PreTrainedConfig):
     def embedding_size(self) -> int:
         """Size of an embedding: that of the projection, else the encoder's hidden size."""
         return int(self.projection[-1]["size"] if self.projection else self.encoder_config.hidden_size)
+
+
+AutoConfig.register(MODEL_TYPE, MatchingNetworkConfig)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from fewtext.folders import check_model_folder
@@ -295,5 +295,4 @@ def _full_precision(vectors: Tensor) -> Tensor:
     return vectors.float() if vectors.dtype in (torch.float16, torch.bfloat16) else vectors
 
 
-AutoConfig.register(MatchingNetworkConfig.model_type, MatchingNetworkConfig)
 AutoModel.register(MatchingNetworkConfig, MatchingNetwork)

@@ -88,3 +88,10 @@ def test_words_as_other_programs_take_them():
 def test_a_flag_by_itself_is_true():
     [found] = parse(["--private", "--to", "me/bot", "license=mit", "--create-pr"], PushArguments)
     assert found.private and found.create_pr and (found.to, found.license) == ("me/bot", "mit")
+
+
+def test_a_dash_is_standard_input():
+    [arguments] = parse(["input=-", "abstain=0.2", "explain=3", "resume=true"], ClassifyArguments)
+    assert (arguments.input, arguments.abstain, arguments.explain, arguments.resume) == ("-", 0.2, 3, True)
+    [arguments] = parse(["abstain=auto"], ClassifyArguments)
+    assert arguments.abstain == "auto"

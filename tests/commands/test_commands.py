@@ -1,14 +1,11 @@
-"""train, evaluate, classify and demo as the command line runs them, on the tiny encoder."""
+"""train, evaluate and demo as the command line runs them, on the tiny encoder."""
 
-import csv
 import json
 from pathlib import Path
 
 import pytest
 
 from fewtext.cli import main
-from fewtext.commands.classify import read_texts
-from fewtext.inference.classifier import FewShotClassifier
 from fewtext.models.modeling import MatchingNetwork
 
 FAST = ["n_episodes=4", "way=4", "query=2", "test_episodes=10", "use_cpu=true", "disable_tqdm=true", "eval_episodes=5"]
@@ -61,61 +58,6 @@ def test_evaluate_from_given_support_sets(encoder_folder, tmp_path, capsys):
     assert "2 tasks: accuracy" in out and "2 tasks: balanced accuracy" in out
     assert main([*words, "test_tasks=[films]"]) == 2
     assert "no training or test split for the tasks films" in capsys.readouterr().err
-
-
-def test_classify_a_file(encoder_folder, tmp_path, capsys):
-    (tmp_path / "examples.csv").write_text("text,label\nwhere is my parcel,track\nbook a table,reserve\n")
-    texts = ["is my parcel near?", 'a "table", please', "table table"]
-    (tmp_path / "texts.txt").write_text("\n".join(texts))
-    words = [
-        "classify",
-        f"model={encoder_folder}",
-        f"support={tmp_path / 'examples.csv'}",
-        f"input={tmp_path / 'texts.txt'}",
-    ]
-    assert main([*words, f"output={tmp_path / 'out.csv'}"]) == 0
-    with (tmp_path / "out.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    assert [row["text"] for row in rows] == texts
-    classifier = FewShotClassifier.from_pretrained(encoder_folder)
-    classifier.fit(["where is my parcel", "book a table"], ["track", "reserve"])
-    assert [row["label"] for row in rows] == classifier.predict(texts).tolist()
-    assert main([*words, f"output={tmp_path / 'out.csv'}"]) == 2
-    assert "exists already" in capsys.readouterr().err
-    assert main([*words, f"output={tmp_path / 'out.jsonl'}", "top_k=2"]) == 0
-    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert len(lines) == 6 and lines[0]["score"] + lines[1]["score"] == pytest.approx(1, abs=1e-5)
-    assert main(words) == 0
-    assert "table table" in capsys.readouterr().out
-
-
-def test_classify_says_what_is_missing(encoder_folder, tmp_path, capsys):
-    (tmp_path / "texts.txt").write_text("a\n\nb")
-    assert main(["classify", f"input={tmp_path / 'texts.txt'}"]) == 2
-    assert "row 1 is empty" in capsys.readouterr().err
-    (tmp_path / "texts.txt").write_text("a")
-    assert main(["classify", f"model={encoder_folder}", f"input={tmp_path / 'texts.txt'}"]) == 2
-    assert "the model has no examples: give support=FILE" in capsys.readouterr().err
-    assert main(["classify", f"input={tmp_path / 'texts.txt'}", "output=x.xml"]) == 2
-    assert "ends in .csv or .jsonl" in capsys.readouterr().err
-
-
-def test_classify_takes_the_names_of_the_columns(encoder_folder, tmp_path, capsys):
-    (tmp_path / "examples.csv").write_text("words,kind\nwhere is my parcel,track\nbook a table,reserve\n")
-    (tmp_path / "input.csv").write_text("words\nbook a table\n")
-    words = ["classify", f"model={encoder_folder}", f"support={tmp_path / 'examples.csv'}"]
-    words += [f"input={tmp_path / 'input.csv'}", "text_column=words"]
-    assert main(words) == 2
-    assert "name it with label_column=" in capsys.readouterr().err
-    assert main([*words, "label_column=kind"]) == 0
-    assert "reserve\tbook a table" in capsys.readouterr().out
-
-
-def test_texts_come_from_tables_too(tmp_path):
-    (tmp_path / "t.jsonl").write_text('{"id": 1, "body": "one"}\n{"id": 2, "body": "two"}\n')
-    assert read_texts(tmp_path / "t.jsonl", "body") == ["one", "two"]
-    with pytest.raises(ValueError, match="no text column found"):
-        read_texts(tmp_path / "t.jsonl")
 
 
 def test_the_demo_runs_to_its_end(minilm, tmp_path, capsys):
