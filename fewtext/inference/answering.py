@@ -122,6 +122,15 @@ class Answering(Editing):
             ranked.append([*none, *best][:top_k])
         return ranked
 
+    def familiarity(self, texts: Iterable[str]) -> NDArray[np.float64]:
+        """Return how much each text resembles the support set at all, `(n_texts,)` between 0 and 1.
+
+        It is the share of texts of the known classes that are expected to be less familiar; texts of no class
+        are near 0. `abstain="auto"` with `abstain_by="membership"` refuses below 0.05, or below what `unknown`
+        texts taught.
+        """
+        return self.confidence.scores(self._answer(texts), "membership")
+
     def explain(self, text: str) -> Explanation:
         """Return the answer to a text and the examples behind it, whose attention adds up to its score."""
         state = self._ready()

@@ -169,8 +169,8 @@ def test_a_killed_run_goes_on_to_the_same_bytes(kind, words, tmp_path, capsys, e
 class Stand:
     """A classifier that answers at once, with None to every fifth text."""
 
-    class support:
-        classes = ("a", "b")
+    support = object()
+    classes_ = ("a", "b")
 
     def top_classes(self, texts, top_k, abstain):
         none = [{"label": None, "score": 0.5}]

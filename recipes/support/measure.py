@@ -1,0 +1,156 @@
+"""What a support set tells of itself, beside the truth: `python recipes/support/measure.py data=FOLDER [key=value ...]`.
+
+All classes of a corpus at once, several draws: leave-one-out accuracy against test accuracy, calibration,
+wrong labels found, texts of no class found, and adaptation in memory beside logistic regression on the same
+vectors. `--help` lists the settings.
+"""
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from fewtext import FewShotClassifier, MatchingNetwork, Task, load_tasks
+from fewtext.commands.arguments import describe, parse
+from fewtext.data.names import readable_name
+from fewtext.evaluation.statistics import expected_calibration_error, mean_interval
+from fewtext.models.embedding import TextVectors, text_vectors
+
+
+@dataclass
+class MeasureArguments:
+    """What to measure on.
+
+    Args:
+        data: Folder of a corpus with a train and a test split.
+        unknown: Folder of texts that belong to no class, whose test split is used; None leaves that out.
+        shots: Examples a class.
+        draws: Draws of the examples, seeds 0, 1, ...
+        flipped: Share of the labels made wrong, at the largest number of shots.
+        output: JSON file for the results.
+    """
+
+    data: str = "../shared/data/banking77/full"
+    unknown: str | None = None
+    shots: list[int] = field(default_factory=lambda: [1, 5, 10])
+    draws: int = 5
+    flipped: float = 0.1
+    output: str | None = None
+
+
+class Cached(MatchingNetwork):
+    """The network, with the embeddings of all texts at hand: every draw is then seconds."""
+
+    table: TextVectors
+
+    def embed(self, texts: Any, **options: Any) -> torch.Tensor:
+        """Look the embeddings up."""
+        return self.table.queries[[self.table.rows[text] for text in texts]]
+
+
+def draw(task: Task, shot: int, seed: int) -> tuple[list[str], list[str]]:
+    """Return `shot` examples of each class."""
+    random = np.random.default_rng(seed)
+    pairs = [(t, c) for c in task.classes for t in random.choice(task.texts_of[c], shot, replace=False).tolist()]
+    return [text for text, _ in pairs], [label for _, label in pairs]
+
+
+def logistic_regression(network: Cached, texts: list[str], labels: list[str]) -> LogisticRegression:
+    """Fit the frozen baseline, C=100, where each class name is one more example."""
+    classes = sorted(set(labels))
+    vectors = network.embed([*texts, *map(readable_name, classes)]).numpy()
+    return LogisticRegression(C=100, max_iter=1000).fit(vectors, [*labels, *classes])
+
+
+def one_draw(network: Cached, train: Task, test: Task, strange: list[str], shot: int, seed: int) -> dict[str, float]:
+    """Return the figures of one draw."""
+    texts, labels = draw(train, shot, seed)
+    truth = np.asarray(test.labels)
+    found: dict[str, float] = {}
+    for adaptation in (None, "memory"):
+        name = adaptation or "fit"
+        started = time.perf_counter()
+        clf = FewShotClassifier(network, adaptation=adaptation).fit(texts, labels)
+        found[f"{name} seconds"] = time.perf_counter() - started
+        probabilities = clf.predict_proba(test.texts)
+        right = clf.classes_[probabilities.argmax(1)] == truth
+        found[f"{name} accuracy"] = 100 * float(right.mean())
+        found[f"{name} calibration error"] = expected_calibration_error(probabilities.max(1), right)
+        if shot > 1:
+            found[f"{name} leave-one-out"] = 100 * clf.diagnose().accuracy.mean
+            found[f"{name} leave-one-out is off by"] = abs(found[f"{name} leave-one-out"] - found[f"{name} accuracy"])
+        if strange and shot > 1:
+            inside, outside = clf.familiarity(test.texts), clf.familiarity(strange)
+            found |= {f"{name} {key}": value for key, value in detection(inside, outside).items()}
+            answered = clf.predict(test.texts, abstain="auto") == truth
+            refused = [label is None for label in clf.predict(strange, abstain="auto")]
+            found[f"{name} auto: in-scope accuracy"] = 100 * float(answered.mean())
+            found[f"{name} auto: out-of-scope recall"] = 100 * float(np.mean(refused))
+    peer = logistic_regression(network, texts, labels)
+    queries = network.embed(test.texts).numpy()
+    found["logistic regression accuracy"] = 100 * float(peer.score(queries, truth))
+    if strange and shot > 1:
+        inside, outside = (peer.predict_proba(v).max(1) for v in (queries, network.embed(strange).numpy()))
+        found |= {f"logistic regression {key}": value for key, value in detection(inside, outside).items()}
+    return found
+
+
+def detection(inside: Any, outside: Any) -> dict[str, float]:
+    """Return how well a score tells texts of the classes from others."""
+    truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
+    false = (outside >= np.quantile(inside, 0.05)).mean()
+    return {"AUROC": 100 * float(roc_auc_score(truth, np.r_[inside, outside])), "FPR95": 100 * float(false)}
+
+
+def wrong_labels(network: Cached, train: Task, shot: int, seed: int, share: float) -> float:
+    """Return the average precision of `doubtful` where a share of the labels is wrong."""
+    texts, labels = draw(train, shot, seed)
+    random = np.random.default_rng(100 + seed)
+    rows = set(random.choice(len(labels), round(share * len(labels)), replace=False).tolist())
+    other = [str(random.choice([c for c in train.classes if c != label])) for label in labels]
+    flipped = [other[i] if i in rows else label for i, label in enumerate(labels)]
+    report = FewShotClassifier(network).fit(texts, flipped).diagnose()
+    wrong = {(texts[i], flipped[i]) for i in rows}
+    truth = [(item.text, item.label) in wrong for item in report.doubtful]
+    return float(average_precision_score(truth, -np.arange(len(truth))))
+
+
+def main(arguments: MeasureArguments) -> None:
+    """Measure, print a table, write JSON."""
+    [train], [test] = (load_tasks(arguments.data, split=split) for split in ("train", "test"))
+    strange = [] if arguments.unknown is None else load_tasks(arguments.unknown, split="test")[0].texts
+    encoder = MatchingNetwork.from_encoder()
+    network = Cached(encoder.config, encoder.encoder)
+    network.matcher.load_state_dict(encoder.matcher.state_dict())
+    network.tokenizer = encoder.tokenizer
+    names = map(readable_name, train.classes)
+    network.table = text_vectors(encoder, [*train.texts, *test.texts, *strange, *names])
+    results: dict[str, Any] = {}
+    for shot in arguments.shots:
+        draws = [one_draw(network, train, test, list(strange), shot, seed) for seed in range(arguments.draws)]
+        if shot == max(arguments.shots):
+            for seed, figures in enumerate(draws):
+                figures["wrong labels, average precision"] = wrong_labels(
+                    network, train, shot, seed, arguments.flipped
+                )
+        print(f"\n{train.name}, {len(train.classes)} classes, {shot} examples each, {arguments.draws} draws")
+        for key in draws[0]:
+            estimate = mean_interval([figures[key] for figures in draws])
+            results[f"{shot}-shot {key}"] = [estimate.mean, estimate.half_width]
+            print(f"  {key:<40}{estimate.mean:>9.3f} ± {estimate.half_width:.3f}", flush=True)
+    if arguments.output is not None:
+        Path(arguments.output).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if "--help" in sys.argv:
+        print(f"{__doc__}\n{describe(MeasureArguments)}")
+    else:
+        main(*parse(sys.argv[1:], MeasureArguments))
