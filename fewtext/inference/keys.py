@@ -13,7 +13,7 @@ from fewtext.models.attention import prototypes
 KEY_TEMPERATURE = 10.0
 """Factor of the cosine between a text and a key."""
 
-KEY_PENALTY = 0.02
+KEY_PENALTY = 0.01
 """Weight of the squared distance between keys and prototypes, both times the temperature."""
 
 

@@ -104,6 +104,6 @@ class Memory:
             log_probs, best = torch.log_softmax(logits, -1), logits.amax(-1)
         if self.matcher.membership_is_trained:
             return Answers(log_probs, episodes.membership()[0])
-        # The nearest example counts half as much as the class: it finds 17 % instead of 18 % false answers
-        # at 95 % recall on CLINC150's out-of-scope texts (recipes/intent/README.md).
+        # The nearest example counts half as much as the class: 17 instead of 18 % false answers
+        # at 95 % recall on the out-of-scope texts of CLINC150 (recipes/support).
         return Answers(log_probs, best + 0.5 * KEY_TEMPERATURE * nearest)

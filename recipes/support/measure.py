@@ -1,4 +1,4 @@
-"""What a support set tells of itself, beside the truth: `python recipes/support/measure.py data=FOLDER [key=value ...]`.
+"""What a support set tells of itself, beside the truth: `python recipes/support/measure.py data=FOLDER [...]`.
 
 All classes of a corpus at once, several draws: leave-one-out accuracy against test accuracy, calibration,
 wrong labels found, texts of no class found, and adaptation in memory beside logistic regression on the same
