@@ -74,7 +74,7 @@ def leave_one_out(
         kept = torch.cat([~out, out.new_ones(len(memory.weights) - n)])
         less = Memory.build(matcher, memory.examples[kept], memory.labels[kept], memory.weights[kept])
         if memory.keys is not None:
-            less = less.adapted(queries[kept], torch.float32)
+            less = less.adapted(queries[kept])
         answers = less.answer(queries[:n][out])
         log_probs[out], familiarity[out] = answers.log_probs, answers.familiarity
         absent = less.labels.sum(0) == 0

@@ -34,9 +34,7 @@ class ClassKeys:
         return KEY_TEMPERATURE * features @ self.vectors.T + self.offsets
 
 
-def fit_keys(
-    features: Tensor, labels: Tensor, weights: Tensor, steps: int = 60, dtype: torch.dtype = torch.float64
-) -> ClassKeys:
+def fit_keys(features: Tensor, labels: Tensor, weights: Tensor, steps: int = 60) -> ClassKeys:
     """Find the keys by which the examples get their own labels.
 
     Minimizes Σ_i w_i CE(y_i, softmax(τ x_i·k_c + b_c)) + λ/2 τ² Σ_c |k_c - p_c|² over the keys k and offsets
@@ -48,10 +46,10 @@ def fit_keys(
         labels: `(n, n_way)` shares of the classes.
         weights: `(n,)`.
         steps: Most iterations of L-BFGS.
-        dtype: Precision of the search; in double, the last bits of the features do not change what is found.
     """
     kind = features.dtype
-    features, labels, weights = features.to(dtype), labels.to(dtype), weights.to(dtype)
+    # In double precision the last bits of the features do not change what the search finds.
+    features, labels, weights = features.double(), labels.double(), weights.double()
     targets = labels / labels.sum(-1, keepdim=True).clamp_min(torch.finfo(labels.dtype).tiny)
     centers = normalize(prototypes(features, labels, weights), dim=-1)
     moved = torch.zeros_like(centers, requires_grad=True)

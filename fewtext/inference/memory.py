@@ -55,11 +55,11 @@ class Memory:
         """Put the examples in context of each other."""
         return cls(matcher, examples, labels, weights, matcher.contextualize(examples, weights))
 
-    def adapted(self, queries: Tensor, dtype: torch.dtype = torch.float64) -> Memory:
+    def adapted(self, queries: Tensor) -> Memory:
         """Return the memory with keys fitted to its own examples, `queries` `(n, dim)` their embeddings f'."""
         with torch.inference_mode():
             features = self._episodes(queries).f[0]
-        keys = fit_keys(normalize(features.clone(), dim=-1), self.labels.clone(), self.weights.clone(), dtype=dtype)
+        keys = fit_keys(normalize(features.clone(), dim=-1), self.labels.clone(), self.weights.clone())
         return Memory(self.matcher, self.examples, self.labels, self.weights, self.in_context, keys)
 
     @torch.inference_mode()
