@@ -18,7 +18,8 @@ ONNX_FILES = {
     "model.onnx.data", "model_int8.onnx.data", "support_model.onnx.data", "support_model_int8.onnx.data",
 }  # fmt: skip
 """Encoders in the ONNX format; weights of more than 2 GiB are in a file beside it."""
-SUPPORT_FILES = {"support.safetensors", "support.jsonl", "confidence.json"}
+VECTORS_FILE, TEXTS_FILE, CONFIDENCE_FILE = "support.safetensors", "support.jsonl", "confidence.json"
+SUPPORT_FILES = {VECTORS_FILE, TEXTS_FILE, CONFIDENCE_FILE}
 """What is saved anew when the support set changes."""
 OWN_FILES = SUPPORT_FILES | ONNX_FILES | {
     "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
@@ -184,7 +185,7 @@ def check_safetensors(file: Path) -> None:
 
 def is_fewtext_folder(folder: Path) -> bool:
     """Tell whether a folder looks like a fewtext model, whole or not, rather than an encoder."""
-    return _is_model(folder) or (folder / "support.safetensors").is_file()
+    return _is_model(folder) or (folder / VECTORS_FILE).is_file()
 
 
 def _is_model(folder: Path) -> bool:

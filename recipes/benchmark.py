@@ -1,139 +1,84 @@
-"""Time fewtext beside its encoder and beside sentence-transformers: `python recipes/benchmark.py [key=value ...]`.
+"""Measure fewtext and its peers on the same encoder and the same draws: `python recipes/benchmark.py [key=value ...]`.
 
-Everything runs in one process, the candidates in turn, so that a machine that slows down slows all of them;
-each figure is a ratio, the median over the repeats, with the smallest and the largest. `--help` lists the
-settings. Needs the extras `offline` and `benchmark`.
+Every suite and method runs in a process of its own, and every problem solved is a line of `results.jsonl`: the
+same command goes on where it was cut off, and `part=1/3` does a third of the work. At the end a table in Markdown,
+a JSON file and pictures are written. `--help` lists the settings. Needs the extra `benchmark`.
 """
 
 import json
 import os
-import platform
-import statistics
+import subprocess
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
+sys.path.insert(0, str(Path(__file__).parent))
 
-from fewtext import EpisodeSetting, FewShotClassifier, MatchingNetwork, evaluate_episodes, load_tasks
+from benchmarks.jobs import Job, measure
+from benchmarks.methods import METHODS
+from benchmarks.problems import SUITES
+from benchmarks.tables import write_report
+
 from fewtext.commands.arguments import describe, parse
-from fewtext.data.names import readable_name
-from fewtext.evaluation.episodic import draw_episodes
-from fewtext.models.encoders import default_encoder
+
+FROZEN = ["nearest centroid", "1-nearest neighbour", "logistic regression C=1", "logistic regression C=100"]
 
 
 @dataclass
 class BenchmarkArguments:
-    """What to time.
+    """What to measure.
 
     Args:
-        data: Corpus whose texts are encoded; its classes are those of the classifier.
-        split: Split of it, where it has several.
-        n_texts: Texts to encode and to classify.
-        shot: Examples a class of the classifier.
-        repeats: Times that each candidate runs.
+        suites: Parts of the benchmark.
+        methods: Methods; by default the frozen peers and fewtext without training.
+        names: With label names as examples, without, or both.
+        shots: Examples a class; by default those of the suite.
+        draws: Draws; by default those of the suite.
         threads: Threads of torch.
-        episodes: Episodes of each of the four settings of the evaluation; 0 leaves it out.
-        output: JSON file for the results.
+        output: Folder of the results.
+        part: Such as 1/3: the first third of the work.
+        quick: Two draws of BANKING77 and CR without training, in a few minutes.
     """
 
-    data: str = "fewtext/intents"
-    split: str | None = None
-    n_texts: int = 500
-    shot: int = 5
-    repeats: int = 5
-    threads: int = 1
-    episodes: int = 600
-    output: str | None = None
+    suites: list[str] = field(default_factory=lambda: list(SUITES))
+    methods: list[str] = field(default_factory=lambda: [*FROZEN, "fewtext fit", "fewtext adapt memory"])
+    names: list[bool] = field(default_factory=lambda: [True, False])
+    shots: list[int] | None = None
+    draws: int | None = None
+    threads: int = 2
+    output: str = "runs/benchmark"
+    part: str = "1/1"
+    quick: bool = False
 
 
-def timed(candidates: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Return the seconds of each candidate, run in turn after one warm-up."""
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for repeat in range(repeats + 1):
-        for name, run in candidates.items():
-            started = time.perf_counter()
-            run()
-            if repeat:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
-
-
-def ratio(above: list[float], below: list[float]) -> dict[str, float]:
-    """Return the ratio of two candidates, pair by pair."""
-    pairs = [a / b for a, b in zip(above, below, strict=True)]
-    return {"median": statistics.median(pairs), "min": min(pairs), "max": max(pairs)}
-
-
-def benchmark(arguments: BenchmarkArguments) -> dict[str, object]:
-    """Run the comparisons, print a table, and return it."""
-    from sentence_transformers import SentenceTransformer
-
-    torch.set_num_threads(arguments.threads)
-    [task] = load_tasks(arguments.data, split=arguments.split)
-    texts = list(dict.fromkeys(task.texts))[: arguments.n_texts]
-    examples = [(text, label) for label in task.classes for text in task.texts_of[label][: arguments.shot]]
-    example_texts, labels = [text for text, _ in examples], [label for _, label in examples]
-    names = [readable_name(label) for label in task.classes]
-    model = MatchingNetwork.from_encoder()
-    peer = SentenceTransformer(str(default_encoder()), device="cpu")
-    largest = float((model.embed(texts) - torch.tensor(peer.encode(texts))).abs().max())
-    classifier = FewShotClassifier(model).fit(example_texts, labels)
-    seconds = timed(
-        {
-            "peer": lambda: peer.encode(texts, batch_size=32),
-            "embed": lambda: model.embed(texts, show_progress=False),
-            "predict": lambda: classifier.predict(texts),
-            "embed_examples": lambda: model.embed([*example_texts, *names], show_progress=False),
-            "fit": lambda: FewShotClassifier(model).fit(example_texts, labels),
-        },
-        arguments.repeats,
-    )
-    results: dict[str, object] = {
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
-        "threads": arguments.threads,
-        "texts": len(texts),
-        "classes": len(task.classes),
-        "shot": arguments.shot,
-        "texts_per_second": len(texts) / statistics.median(seconds["embed"]),
-        "largest_difference_to_sentence_transformers": largest,
-        "embed_speed_over_sentence_transformers": ratio(seconds["peer"], seconds["embed"]),
-        "predict_over_embed": ratio(seconds["predict"], seconds["embed"]),
-        "fit_over_embed": ratio(seconds["fit"], seconds["embed_examples"]),
-    }
-    if arguments.episodes:
-        results["evaluate_over_embed"] = evaluation_ratio(model, task, arguments)
-    for name, value in results.items():
-        shown = (
-            f"{value['median']:.3f} ({value['min']:.3f} to {value['max']:.3f})" if isinstance(value, dict) else value
-        )
-        print(f"{name:<46}{shown}", flush=True)
-    if arguments.output:
-        Path(arguments.output).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    return results
-
-
-def evaluation_ratio(model: MatchingNetwork, task: object, arguments: BenchmarkArguments) -> dict[str, float]:
-    """Time 4 settings of episodes against encoding their distinct texts once."""
-    settings = [EpisodeSetting(5, shot, 5, names) for shot in (1, 5) for names in (False, True)]
-    drawn = [e for s in settings for e in draw_episodes([task], s, arguments.episodes, 0)]
-    distinct = list(dict.fromkeys(t for e in drawn for t in (*e.support_texts, *e.names, *e.query_texts)))
-    seconds = timed(
-        {
-            "evaluate": lambda: evaluate_episodes(
-                model, [task], settings, n_episodes=arguments.episodes, show_progress=False
-            ),
-            "embed": lambda: model.embed(distinct, show_progress=False),
-        },
-        arguments.repeats,
-    )
-    return ratio(seconds["evaluate"], seconds["embed"])
+def benchmark(arguments: BenchmarkArguments) -> None:
+    """Do what is not done yet, and write the report."""
+    if unknown := [name for name in arguments.methods if name not in METHODS]:
+        raise ValueError(f"there is no method {unknown[0]!r}; the methods are {', '.join(METHODS)}.")
+    if arguments.quick:
+        arguments.suites, arguments.draws, arguments.shots = ["banking77", "cr"], 2, None
+    folder = Path(arguments.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    number, parts = map(int, arguments.part.split("/"))
+    jobs = [
+        Job(suite, method, names, arguments.shots, arguments.draws, str(folder / "results.jsonl"))
+        for suite in arguments.suites
+        for method in arguments.methods
+        for names in arguments.names
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
+    mine = jobs[number - 1 :: parts]
+    for i, job in enumerate(mine):
+        print(f"{i + 1}/{len(mine)}: {job.suite}, {job.title}", flush=True)
+        command = [sys.executable, __file__, "--job", json.dumps(vars(job))]
+        subprocess.run(command, env=environment, check=True)
+    write_report(folder)
 
 
 if __name__ == "__main__":
     if "--help" in sys.argv:
-        print(describe(BenchmarkArguments))
+        print(f"{__doc__}\n{describe(BenchmarkArguments)}")
+    elif sys.argv[1:2] == ["--job"]:
+        measure(Job(**json.loads(sys.argv[2])))
     else:
         benchmark(*parse(sys.argv[1:], BenchmarkArguments))

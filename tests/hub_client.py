@@ -24,4 +24,5 @@ def run(server, tmp_path, code, *, cache="cache", fails=False, **more):
 
 TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
 MAKE = f"clf = FewShotClassifier.from_pretrained({{encoder!r}}).fit({TEXTS}, {LABELS})\n"
-SHOW = "print(json.dumps([clf.classes_.tolist(), clf.predict_proba(['hello there', 'a return']).tolist()]))"
+SHOWN = "[clf.classes_.tolist(), clf.predict_proba(['hello there', 'a return']).tolist()]"
+SHOW = f"print(json.dumps({SHOWN}))"

@@ -134,3 +134,68 @@ def test_the_texts_of_the_similarity_recipe_are_distinct_and_complete(file, text
     groups = Counter(row["entry"] if file == "faq" else row["taste"] for row in rows)
     assert set(groups.values()) == {8} and len(groups) == texts / 8
     assert file == "items" or Counter(row["role"] for row in rows) == {"question": 36, "answer": 36, "asked": 216}
+
+
+@pytest.fixture
+def corpora(tmp_path, intents):
+    """A folder like that of the development data: eight of the sample intents, as BANKING77 and CLINC150."""
+    for name in ("banking77/full", "clinc150/full", "clinc150/oos"):
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        classes = intents.classes[8:10] if name.endswith("oos") else intents.classes[:8]
+        for split, part in (("train", slice(12)), ("test", slice(12, 20))):
+            with (folder / f"{split}.csv").open("w", newline="") as file:
+                rows = [(text, label) for label in classes for text in intents.texts_of[label][part]]
+                csv.writer(file).writerows([("text", "label"), *rows])
+    return tmp_path / "data"
+
+
+def test_what_a_support_set_tells_is_measured(corpora, encoder_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("FEWTEXT_ENCODER", str(encoder_folder))
+    file = tmp_path / "figures.json"
+    run_script(
+        "support/measure.py", f"data={corpora / 'clinc150' / 'full'}", f"unknown={corpora / 'clinc150' / 'oos'}",
+        "shots=[1, 4]", "draws=2", f"output={file}",
+    )  # fmt: skip
+    figures = json.loads(file.read_text())
+    assert {key.split(" ")[0] for key in figures} == {"1-shot", "4-shot"}
+    for key, (mean, interval) in figures.items():
+        assert 0 <= mean <= 100 and interval >= 0, key
+    assert "4-shot wrong labels, average precision" in figures and "4-shot memory FPR95" in figures
+
+
+def test_the_benchmark_goes_on_where_it_stopped(corpora, encoder_folder, tmp_path, monkeypatch):
+    pytest.importorskip("sentence_transformers")
+    monkeypatch.setenv("FEWTEXT_ENCODER", str(encoder_folder))
+    monkeypatch.setenv("FEWTEXT_DATA", str(corpora))
+    monkeypatch.syspath_prepend(RECIPES)
+    from benchmarks.jobs import Job, measure
+
+    measure(Job("clinc150-oos", "nearest centroid", True, [1], 1, str(tmp_path / "results.jsonl")))
+    [first] = (tmp_path / "results.jsonl").read_text().splitlines()
+    run_script(
+        "benchmark.py", "suites=[clinc150-oos]", "methods=[nearest centroid, fewtext fit]", "names=true", "shots=[1]",
+        "draws=2", f"output={tmp_path}",
+    )  # fmt: skip
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    assert lines[0] == first and len(lines) == 4
+    peer, ours = sorted(json.loads((tmp_path / "table.json").read_text()), key=lambda row: row["method"], reverse=True)
+    assert (peer["method"], ours["method"]) == ("nearest centroid, names", "fewtext fit, names")
+    assert peer["setting"] == "1 example a class" and peer["draws"] == ours["draws"] == 2
+    found = [json.loads(line) for line in lines]
+    apart = [found[2 + draw]["accuracy"] - found[draw]["accuracy"] for draw in range(2)]
+    assert peer["to the best peer"] == [0, 0] and ours["to the best peer"][0] == pytest.approx(sum(apart) / 2)
+    assert 0 < ours["AUROC"] <= 100 and ours["peak MB"] > 100 and ours["CPU ms a text"] > 0
+    assert "### clinc150-oos, 1 example a class" in (tmp_path / "table.md").read_text()
+    assert (tmp_path / "clinc150-oos.png").stat().st_size > 1000
+
+
+def test_what_the_benchmark_charges_for_vectors_is_what_encoding_them_costs(monkeypatch):
+    monkeypatch.syspath_prepend(RECIPES)
+    from benchmarks.methods import VectorTable
+
+    table = VectorTable(lambda texts: [[float(len(text))] for text in texts])
+    assert table(["a", "bb"]).tolist() == [[1], [2]]
+    table.encoding_seconds, table.charged = 2.0, 0.0
+    assert table(["bb", "a", "bb"]).tolist() == [[2], [1], [2]]
+    assert table.charged == pytest.approx(3.0, abs=0.01)  # three texts at a second each, looked up for nothing

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fewtext.commands.arguments import SupportArguments
 from fewtext.commands.fitted import fitted_classifier
+from fewtext.inference.classifier import FewShotClassifier
 
 
 @dataclass
@@ -39,14 +40,22 @@ ARGUMENTS = (AdaptArguments,)
 
 
 def adapt(arguments: AdaptArguments) -> None:
-    """Adapt, save, and print the expected accuracy before and after where it can be told."""
+    """Adapt, save, and print the expected accuracy before and, where it can be told, after."""
     if arguments.output is None:
         raise ValueError("nowhere to save: give output=FOLDER.")
     if arguments.method not in ("memory", "encoder"):
         raise ValueError(f"method is {arguments.method!r}; it is 'memory' or 'encoder'.")
     classifier = fitted_classifier(arguments)
+    before = _expected(classifier)
     classifier.adapt(
         arguments.method, rounds=arguments.rounds, learning_rate=arguments.learning_rate, seed=arguments.seed
     )
     classifier.save_pretrained(arguments.output)
+    after = f", after {_expected(classifier)}" if arguments.method == "memory" else ""
     print(f"{classifier!r}, adapted ({arguments.method}), in {arguments.output}")
+    print(f"expected accuracy before {before}{after}")
+
+
+def _expected(classifier: FewShotClassifier) -> str:
+    accuracy = classifier.expected_accuracy
+    return "unknown" if accuracy is None else f"{accuracy} %"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
@@ -35,6 +35,7 @@ class DataArguments:
         split_seed: Which classes or tasks go where.
         validation_tasks: Names of the tasks to validate on, for `split_by: tasks`.
         test_tasks: Names of the tasks to test on; all others are trained on.
+        licenses: Licence of each entry of `data`, for the model card.
     """
 
     data: Any = "fewtext/intents"
@@ -49,6 +50,7 @@ class DataArguments:
     split_seed: int = 0
     validation_tasks: list[str] | None = None
     test_tasks: list[str] | None = None
+    licenses: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -169,7 +171,7 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
     """
     positional = next((kind.POSITIONAL for kind in kinds if hasattr(kind, "POSITIONAL")), None)
     values: dict[str, Any] = {}
-    for argument in _joined(arguments):
+    for argument in _joined(arguments, _flags((*kinds, *ignored))):
         if argument.endswith((".yaml", ".yml")) and "=" not in argument:
             values.update(_read_yaml(Path(argument)))
         elif "=" in argument:
@@ -197,22 +199,34 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
     return objects
 
 
-def _joined(words: Sequence[str]) -> list[str]:
-    """Return `--key value` as `--key=value`, and a `--key` by itself as `--key=true`."""
+def _flags(kinds: Sequence[type]) -> set[str]:
+    """The settings that may stand without a value: those that can be true."""
+    flags = set()
+    for kind in kinds:
+        for name, hint in get_type_hints(kind).items():
+            if bool in get_args(hint) or hint is bool or name == "resume_from_checkpoint":
+                flags.add(name)
+    return flags
+
+
+def _joined(words: Sequence[str], flags: Collection[str]) -> list[str]:
+    """Return `--key value` as `--key=value`, and a flag by itself as `--key=true`.
+
+    Raises `ValueError` for another key without a value.
+    """
     joined: list[str] = []
-    waiting: str | None = None
-    for word in words:
-        option = word.startswith("--") and len(word) > 2
-        if waiting is not None:
-            joined.append(f"{waiting}=true" if option or "=" in word else f"{waiting}={word}")
-            consumed, waiting = not (option or "=" in word), None
-            if consumed:
-                continue
-        if option and "=" not in word:
-            waiting = word
-        else:
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--") or len(word) == 2 or "=" in word:
             joined.append(word)
-    return [*joined, f"{waiting}=true"] if waiting is not None else joined
+        elif rest and not (rest[0].startswith("--") and len(rest[0]) > 2) and "=" not in rest[0]:
+            joined.append(f"{word}={rest.pop(0)}")
+        elif word.lstrip("-").replace("-", "_") in flags:
+            joined.append(f"{word}=true")
+        else:
+            raise ValueError(f"{word} needs a value: {word} VALUE, or {word.lstrip('-')}=VALUE.")
+    return joined
 
 
 def describe(*kinds: type) -> str:

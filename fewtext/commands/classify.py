@@ -17,6 +17,7 @@ from fewtext.commands.output import Output, Row
 from fewtext.data.streaming import STDIN, text_blocks
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.inference.confidence import check_abstain
+from fewtext.inference.explanation import Explanation
 
 ARGUMENTS = (ClassifyArguments,)
 
@@ -75,16 +76,17 @@ def _check(arguments: ClassifyArguments) -> Output | None:
 def _rows(classifier: FewShotClassifier, texts: list[str], arguments: ClassifyArguments) -> Iterator[Row]:
     """Yield a row for each class that is named for each text."""
     ranked = classifier.top_classes(texts, arguments.top_k, arguments.abstain)
-    for text, predictions in zip(texts, ranked, strict=True):
-        more = {} if arguments.explain is None else {"evidence": _evidence(classifier, text, arguments.explain)}
+    more: list[Row] = [{}] * len(texts)
+    if arguments.explain is not None:
+        more = [{"evidence": _evidence(item)} for item in classifier.explain(texts, arguments.explain)]
+    for text, predictions, own in zip(texts, ranked, more, strict=True):
         for prediction in predictions:
-            yield {"text": text, **prediction, **more}
+            yield {"text": text, **prediction, **own}
 
 
-def _evidence(classifier: FewShotClassifier, text: str, n: int) -> list[Row]:
+def _evidence(explanation: Explanation) -> list[Row]:
     """The weightiest examples behind the answer; those saved without their text go by their id."""
-    evidence = classifier.explain(text).evidence[:n]
-    return [{"text": e.text or e.id, "label": e.label, "attention": e.attention} for e in evidence]
+    return [{"text": e.text or e.id, "label": e.label, "attention": e.attention} for e in explanation.evidence]
 
 
 def _show(rows: Iterable[Row]) -> None:

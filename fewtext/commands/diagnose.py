@@ -7,6 +7,7 @@ fewtext diagnose --model runs/bot --pool unlabelled.csv --html report.html
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from fewtext.commands.arguments import SupportArguments
 from fewtext.commands.fitted import fitted_classifier
@@ -37,6 +38,8 @@ ARGUMENTS = (DiagnoseArguments,)
 
 def diagnose(arguments: DiagnoseArguments) -> None:
     """Print the report, and write it as a page where `html` says so."""
+    if arguments.html is not None and not Path(arguments.html).absolute().parent.is_dir():
+        raise FileNotFoundError(f"html is {arguments.html}, whose folder is not there.")
     blocks = [] if arguments.pool is None else text_blocks(arguments.pool, arguments.text_column)
     pool = [text for block in blocks for text in block]
     report = fitted_classifier(arguments).diagnose(pool, arguments.n_next)

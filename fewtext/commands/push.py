@@ -45,7 +45,8 @@ def push(arguments: PushArguments) -> None:
     """Push, and print where it is; the token is the one of `hf auth login` or HF_TOKEN."""
     if arguments.model is None or arguments.to is None:
         raise ValueError("give model=FOLDER and to=OWNER/NAME.")
-    commit = FewShotClassifier.from_pretrained(arguments.model).push_to_hub(
+    classifier = FewShotClassifier.from_pretrained(arguments.model)
+    commit = classifier.push_to_hub(
         arguments.to,
         private=arguments.private,
         include_texts=arguments.include_texts,
@@ -56,3 +57,10 @@ def push(arguments: PushArguments) -> None:
         endpoint_handler=arguments.endpoint_handler,
     )
     print(commit.pr_url or commit.commit_url)
+    if classifier.support is not None:
+        outside = f" and {len(classifier.support.unknown)} of no class" if classifier.support.unknown else ""
+        what = "the texts" if arguments.include_texts else "the embeddings, not the texts,"
+        seen = (
+            "private" if arguments.private else "public, unless it was private before (--private makes a private one)"
+        )
+        print(f"with {what} of {len(classifier.support)} examples{outside}; the repository is {seen}")

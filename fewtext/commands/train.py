@@ -12,10 +12,13 @@ from transformers import set_seed
 from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
 from fewtext.commands.corpora import load_parts, names_of
 from fewtext.commands.evaluate import load_model, measure, measure_support, print_table
+from fewtext.commands.facts import training_facts
 from fewtext.data.tasks import Task
 from fewtext.evaluation.plots import plot_learning_curve
 from fewtext.folders import replaced_folder
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.sharing.hub import CARD_FILE
+from fewtext.sharing.model_card import CardFacts, model_card
 from fewtext.training.arguments import EpisodicTrainingArguments
 from fewtext.training.trainer import EpisodicTrainer
 
@@ -27,7 +30,8 @@ def train(
 ) -> dict[str, Any]:
     """Run a recipe: load, split, measure, meta-train, measure again, save.
 
-    Writes in `output_dir`: `model/`, `results.json`, `learning_curve.png` and the checkpoints.
+    Writes in `output_dir`: `model/` with its card, `results.json`, `learning_curve.png` and the checkpoints;
+    with `push_to_hub=true` the model also goes to `hub_model_id`.
 
     Returns:
         What `results.json` holds.
@@ -57,8 +61,10 @@ def train(
     trainer.train(resume_from_checkpoint=True if resume else training.resume_from_checkpoint)
     seconds = time.perf_counter() - started
     network = trainer.whole_model()
-    results = _finish(network, trainer, data, test, parts, before, seconds, folder) if main else {}
+    results, facts = _finish(network, trainer, data, test, parts, before, seconds, folder) if main else ({}, None)
     trainer.accelerator.wait_for_everyone()
+    if training.push_to_hub and (commit := trainer.push_to_hub(facts=facts)) is not None:
+        print(commit.commit_url, flush=True)
     trainer.accelerator.end_training()
     return results
 
@@ -72,8 +78,8 @@ def _finish(
     before: list[dict[str, Any]],
     seconds: float,
     folder: Path,
-) -> dict[str, Any]:
-    """Measure again, save model, results and picture, and print the table."""
+) -> tuple[dict[str, Any], CardFacts]:
+    """Measure again, save model, results and picture, print the table, and return what a card says."""
     training = trainer.args
     after = _measure(network, parts, data, test)
     results = {
@@ -84,15 +90,19 @@ def _finish(
         "after": after,
         "learned": {name: round(p.item(), 4) for name, p in network.named_parameters() if p.numel() == 1},
     }
+    name = (trainer.hub_model_id if training.push_to_hub else None) or str(folder / "model")
+    n_episodes = trainer.state.global_step * training.episodes_per_step
+    facts = training_facts(name, network, data, training, n_episodes, after)
     with replaced_folder(folder / "model") as new:
         network.save_pretrained(new)
+        (new / CARD_FILE).write_text(str(model_card(facts)), encoding="utf-8")
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     picture = _draw(trainer.state.log_history, folder)
     print_table([("before", before), ("after", after)])
     print(
         f"trained {training.n_episodes} episodes in {seconds:.0f} s; model in {folder / 'model'}{picture}", flush=True
     )
-    return results
+    return results, facts
 
 
 def _measure(

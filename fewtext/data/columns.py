@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,8 @@ def check_texts(texts: Iterable[Any], where: str = "texts", first: int = 0) -> l
         first: The number of the first row there, where these are a part of the texts.
 
     Raises:
-        TypeError: `texts` is one string, or a row is None, NaN, or a number.
-        ValueError: a row is empty or white space.
+        TypeError: `texts` is one string or a table, or a row is None, NaN, or a number.
+        ValueError: a row is empty or white space, or half a character (a lone surrogate).
 
     >>> check_texts(["hello", ""])
     Traceback (most recent call last):
@@ -58,12 +58,18 @@ def check_texts(texts: Iterable[Any], where: str = "texts", first: int = 0) -> l
         raise TypeError(f"{where} is a single string; pass a list of texts.")
     if not isinstance(texts, Iterable):
         raise TypeError(f"{where} is {texts!r} ({type(texts).__name__}); pass a list of texts.")
+    if len(getattr(texts, "shape", (0,))) > 1 or isinstance(texts, Mapping | Dataset):
+        raise TypeError(f"{where} is a table ({type(texts).__name__}); pass one column of it.")
     checked = list(texts)
     for row, text in enumerate(checked, first):
         if not isinstance(text, str):
             raise TypeError(f"{where}, row {row} is {text!r} ({type(text).__name__}); every text must be a string.")
         if not text.strip():
             raise ValueError(f"{where}, row {row} is empty; every text needs at least one visible character.")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{where}, row {row} is not valid Unicode ({error}); decode the file anew.") from error
     return checked
 
 

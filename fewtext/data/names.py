@@ -17,6 +17,15 @@ def readable_name(label: str) -> str:
     return words.lower() if words != label else label
 
 
+def one_line(text: str) -> str:
+    """Return a text without characters that break the line or move the cursor.
+
+    >>> one_line("up\\nto date")
+    'up to date'
+    """
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def names_are_words(labels: Iterable[str]) -> bool:
     """Tell whether class names say something: `card_arrival` does, `7` or `LABEL_7` does not.
 

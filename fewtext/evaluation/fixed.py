@@ -11,10 +11,8 @@ from fewtext.data.names import readable_name
 from fewtext.data.tasks import Task
 from fewtext.evaluation.statistics import balanced_accuracy
 from fewtext.models.embedding import TextVectors, text_vectors
+from fewtext.models.matching import QUERIES
 from fewtext.models.modeling import MatchingNetwork
-
-QUERIES = 1024
-"""Queries matched at once."""
 
 
 @dataclass(frozen=True)

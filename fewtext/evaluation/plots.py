@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from fewtext.data.names import one_line
+
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
     """A figure with one axes, drawn without a display and without touching matplotlib's global state."""
@@ -127,5 +129,4 @@ def plot_map(vectors: Any, of_class: Any, labels: Sequence[str], file: str | Pat
 
 def _short(text: str) -> str:
     """Shorten a text, without what matplotlib would read as a formula or cannot draw."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return textwrap.shorten(plain, 46, placeholder="…").replace("$", r"\$")
+    return textwrap.shorten(one_line(text), 46, placeholder="…").replace("$", r"\$")

@@ -15,7 +15,6 @@ from torch.nn.functional import nll_loss
 from tqdm.auto import tqdm
 
 from fewtext.data.tokenization import pad_ids, tokenize
-from fewtext.inference.labels import label_matrix
 from fewtext.inference.support import SupportSet
 from fewtext.models.embedding import encode_by_length
 from fewtext.models.layers import freeze_lower_layers
@@ -77,9 +76,7 @@ def adapt_encoder(
     if model.tokenizer is None:
         raise TypeError("adapt: the model has no tokenizer; set model.tokenizer.")
     support.check_has_texts()
-    names, of_names = support.class_texts(named)
-    texts = [*support.texts, *names]
-    labels = torch.from_numpy(label_matrix([*support.shares, *({c: 1.0} for c in of_names)], support.classes))
+    texts, labels = support.all_texts(named), torch.from_numpy(support.label_matrix(named))
     ids, _ = tokenize(model.tokenizer, texts, model.max_length)
     groups = [np.flatnonzero(labels[:, c].numpy() > 0) for c in range(labels.shape[1])]
     tokenizer, model.tokenizer = model.tokenizer, None
@@ -119,6 +116,7 @@ def adapt_encoder(
                 break
     for parameter, original in zip(adapted.parameters(), model.parameters(), strict=True):
         parameter.requires_grad_(original.requires_grad)
+    adapted.fine_tuned_on = model.fine_tuned_on | set(support.ids)
     return adapted.eval()
 
 

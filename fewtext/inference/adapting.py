@@ -10,7 +10,7 @@ from fewtext.inference.adaptation import EncoderAdaptation, adapt_encoder
 from fewtext.inference.diagnosis import diagnose
 from fewtext.inference.editing import Editing
 from fewtext.inference.report import Diagnosis
-from fewtext.inference.state import State, embedded
+from fewtext.inference.state import State
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -57,11 +57,12 @@ class Adapting(Editing):
 
     def reset(self) -> Self:
         """Go back to what `fit` gave: the examples stay, keys and adapted encoder go."""
-        model, support = self.base_network(), self._ready().support
-        known = support if self.network is model else None
-        if known is None:
-            support = replace(support, vectors=None, class_vectors={})
-        self._state = State.of(model, embedded(model, support, self.label_names, known), self.label_names)
+        state, model = self._ready(), self.base_network()
+        support = state.support if state.model is model else state.support.without_vectors()
+        reset = State.embed(model, support, self.label_names)
+        if reset.learned and model is state.model:  # loaded as it is: there is nothing before it to go back to
+            reset = replace(reset, stored=state.stored)
+        self._state = reset
         return self
 
     def diagnose(self, pool: Iterable[str] = (), n_next: int = 10) -> Diagnosis:
@@ -78,13 +79,17 @@ class Adapting(Editing):
         Raises:
             ValueError: no examples; or one a class and no names, so that none can be left out.
         """
-        return diagnose(self._ready(), list(pool), n_next)
+        return diagnose(self._ready(), pool, n_next)
 
     def _adapted(
         self, state: State, method: str, settings: EncoderAdaptation, show_progress: bool | None = None
     ) -> State:
         if method == "memory":
             return state.adapted()
-        model = adapt_encoder(self.base_network(), state.support, state.named, settings, show_progress)
-        support = replace(state.support, vectors=None, class_vectors={})
-        return State.of(model, embedded(model, support, self.label_names), self.label_names)
+        base = self.base_network()
+        support = state.support if state.model is base else state.support.without_vectors()
+        before = State.embed(base, support, self.label_names)
+        if before.learned:  # by what the classifier was loaded from
+            before = replace(before, stored=state.stored)
+        model = adapt_encoder(base, before.support, before.named, settings, show_progress)
+        return before.learned_by(model, self.label_names)

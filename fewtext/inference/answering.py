@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewtext.data.columns import check_texts
+from fewtext.evaluation.statistics import Estimate
 from fewtext.inference.confidence import Confidence, check_abstain
 from fewtext.inference.editing import Editing
 from fewtext.inference.explanation import Explanation, explained
@@ -37,6 +38,15 @@ class Answering(Editing):
     def confidence(self) -> Confidence:
         """Temperature and thresholds, fitted by leave-one-out over the support set."""
         return self._ready().confidence
+
+    @property
+    def expected_accuracy(self) -> Estimate | None:
+        """Accuracy on texts like the examples, as a share of 1 with its 95 % interval, by leave-one-out.
+
+        None where no example can be left out; before `adapt("encoder")`, where that was done.
+        """
+        held_out = self._ready().held_out
+        return None if held_out is None else held_out.accuracy
 
     def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float32]:
         """Return the calibrated probability of each class, `(n_texts, n_classes)`, columns as in `classes_`."""
@@ -114,7 +124,8 @@ class Answering(Editing):
         answers = self._answer(texts)
         state = self._ready()
         classes = state.support.classes
-        refused, against = self._refused(answers, abstain), 1 - state.confidence.scores(answers, self.abstain_by)
+        refused = self._refused(answers, abstain)
+        against = 1 - state.confidence.scores(answers, self.abstain_by) if refused.any() else refused
         ranked = []
         for i, row in enumerate(state.confidence.probabilities(answers.log_probs)):
             none = [{"label": None, "score": float(against[i])}] if refused[i] else []
@@ -131,10 +142,27 @@ class Answering(Editing):
         """
         return self.confidence.scores(self._answer(texts), "membership")
 
-    def explain(self, text: str) -> Explanation:
-        """Return the answer to a text and the examples behind it, whose attention adds up to its score."""
+    @overload
+    def explain(self, texts: str, top_k: int | None = None) -> Explanation: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def explain(self, texts: Iterable[str], top_k: int | None = None) -> list[Explanation]: ...
+
+    def explain(self, texts: str | Iterable[str], top_k: int | None = None) -> Explanation | list[Explanation]:
+        """Return the answer to a text, or to each of several, and the examples behind it.
+
+        The attention of the examples of a class adds up to the score of that class.
+
+        Args:
+            texts: One text, or several.
+            top_k: How many examples to name; None names all.
+        """
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"top_k is {top_k}; it must be at least 1, or None for all examples.")
         state = self._ready()
-        return explained(text, self.network.embed(check_texts([text])), state)
+        checked = check_texts([texts] if isinstance(texts, str) else texts)
+        explanations = explained(checked, self.network.embed(checked), state, top_k)
+        return explanations[0] if isinstance(texts, str) else explanations
 
     def _answer(self, texts: Iterable[str]) -> Answers:
         state = self._ready()

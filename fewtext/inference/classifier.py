@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from fewtext.inference.answering import Answering
 from fewtext.inference.confidence import check_abstain
 from fewtext.inference.publishing import Publishing
 from fewtext.inference.similarity import Similarity
-from fewtext.inference.state import State, embedded, warn_repeated
+from fewtext.inference.state import State, warn_repeated
 from fewtext.inference.storage import load_classifier, save_classifier
 from fewtext.inference.support import SupportSet
+from fewtext.models.configuration import check_settings
 from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
@@ -93,7 +95,9 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
                 is wrong.
             OSError: nothing of that name can be found.
             ImportError: `backend="onnx"` without onnxruntime.
+        TypeError: a setting that there is not, or settings for a model that has its own.
         """
+        check_settings(settings, ("revision", "token", "device", "backend", "label_names", "abstain"))
         model, folder = load_network(name, revision=revision, token=token, backend=backend, **settings)
         if model.tokenizer is None:
             raise ValueError(f"{name} lacks its tokenizer (tokenizer.json), so it cannot read texts.")
@@ -104,14 +108,10 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         if label_names is not None and label_names != classifier.label_names:
             classifier.label_names = label_names
             if state is not None:
-                keyed = state.is_adapted
-                support = embedded(model, state.support, label_names, known=state.support)
-                state = State.of(model, support, label_names)
-                state = state.adapted() if keyed else state
+                state = state.changed(state.support, label_names)
         if abstain is not None:
             classifier.abstain = abstain
-        if state is not None:
-            classifier._state = state
+        classifier._state = state
         return classifier
 
     def base_network(self) -> MatchingNetwork:
@@ -143,14 +143,15 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
             raise ValueError(
                 f"all examples are of the class {support.classes[0]!r}; a classifier needs at least two classes."
             )
-        outside = check_texts(unknown, "unknown") if unknown is not None else []
+        if unknown is not None:
+            support = replace(support, unknown=tuple(check_texts(unknown, "unknown")))
         warn_repeated(support)
-        model, before = self.base_network(), getattr(self, "_state", None)
+        model, before = self.base_network(), self._state
         known = before.support if before is not None and before.model is model else None
-        state = State.of(model, embedded(model, support, self.label_names, known), self.label_names)
+        state = State.embed(model, support, self.label_names, known)
         if self.adaptation is not None:
             state = self._adapted(state, self.adaptation, EncoderAdaptation())
-        self._state = state.with_unknown(outside) if outside else state
+        self._state = state
         return self
 
     def partial_fit(self, texts: Iterable[str], labels: Any, classes: Any = None) -> FewShotClassifier:
@@ -164,13 +165,14 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
 
         Args:
             folder: The folder; a new one, or one of an earlier save.
-            include_texts: Without them only the embeddings of the examples are saved.
+            include_texts: Without them only the embeddings of the examples are saved, and no texts of no class:
+                thresholds that learned from these stay until the examples change.
 
         Raises:
             FileExistsError: the folder holds something that is not a fewtext model.
             TypeError: labels that JSON cannot hold.
         """
-        save_classifier(folder, self.network, getattr(self, "_state", None), self._parameters(), include_texts)
+        save_classifier(folder, self.network, self._state, self._parameters(), include_texts)
 
     def export(
         self, format: str, folder: str | Path, *, quantize: str | None = None, include_texts: bool = True
@@ -191,8 +193,8 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
             FileExistsError, TypeError: as `save_pretrained`.
         """
         check_export(self.network, format, quantize)
-        state, write_more = getattr(self, "_state", None), partial(write_onnx, self.network, quantize=quantize)
-        save_classifier(folder, self.network, state, self._parameters(), include_texts, write_more)
+        write_more = partial(write_onnx, self.network, quantize=quantize)
+        save_classifier(folder, self.network, self._state, self._parameters(), include_texts, write_more)
 
     def _check_parameters(self) -> None:
         if self.label_names not in (True, False, "auto"):

@@ -56,30 +56,33 @@ class Confidence:
         """
         if held_out is None:
             return cls()
-        log_probs = held_out.log_probs.double().clamp_min(-50)
-        targets = held_out.labels.double() / held_out.labels.sum(-1, keepdim=True)
+        log_probs = held_out.log_probs.double().clamp_min(-50).flatten(0, 1)
+        n = len(held_out.labels)
+        labels = held_out.labels.repeat(len(held_out.log_probs), 1)
+        targets = labels.double() / labels.sum(-1, keepdim=True)
         # n right answers in a row do not make the next one certain: smoothed as in Platt 1999, section 2.2.
-        doubt = 1 / (len(targets) + 2)
+        doubt = 1 / (n + 2)
         targets = (1 - doubt) * targets + doubt / targets.shape[1]
         temperature = _temperature(log_probs, targets)
-        familiarity = held_out.familiarity.double().cpu().numpy()
+        familiarity = held_out.familiarity.double().flatten().cpu().numpy()
         spread = float(familiarity.std(ddof=1)) if len(familiarity) > 1 else 1.0
+        correct = held_out.correct.ravel()
         before = torch.softmax(log_probs, -1).amax(-1).cpu().numpy()
         probabilities = torch.softmax(temperature * log_probs, -1).cpu().numpy()
         fitted = cls(
             temperature=temperature,
             familiarity_mean=float(familiarity.mean()),
             familiarity_spread=max(spread, 1e-6),
-            n=len(familiarity),
-            multi_label_threshold=_multi_label_threshold(probabilities, held_out.labels.cpu().numpy() > 0),
-            calibration_error_before=expected_calibration_error(before, held_out.correct),
-            calibration_error=expected_calibration_error(probabilities.max(1), held_out.correct),
+            n=n,
+            multi_label_threshold=_multi_label_threshold(probabilities, labels.cpu().numpy() > 0),
+            calibration_error_before=expected_calibration_error(before, correct),
+            calibration_error=expected_calibration_error(probabilities.max(1), correct),
         )
-        known = Answers(held_out.log_probs, held_out.familiarity)
+        known = Answers(held_out.log_probs.flatten(0, 1), held_out.familiarity.flatten())
         return cls(**{**asdict(fitted), "thresholds": tuple(fitted._threshold(r, known, unknown) for r in RULES)})
 
     def probabilities(self, log_probs: Tensor) -> NDArray[np.float32]:
-        """Return calibrated probabilities, `(n_query, n_way)`."""
+        """Return calibrated probabilities, `(..., n_way)` as the log-probabilities are."""
         return torch.softmax(self.temperature * log_probs.float(), -1).cpu().numpy()
 
     def scores(self, answers: Answers, rule: str) -> NDArray[np.float64]:

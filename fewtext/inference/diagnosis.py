@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -12,11 +11,12 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch.nn.functional import normalize
 
 from fewtext.data.columns import check_texts
-from fewtext.evaluation.statistics import mean_interval
 from fewtext.inference.confidence import REFUSED
+from fewtext.inference.held_out import HeldOut
 from fewtext.inference.labels import Label
 from fewtext.inference.report import ClassReport, Confused, Diagnosis, Doubtful, NextText, Redundant
 from fewtext.inference.state import State
+from fewtext.inference.support import SupportSet
 
 ALIKE = 0.9
 """Cosine from which two examples of a class say the same."""
@@ -25,18 +25,7 @@ WEAK = 0.6
 """Share of a class's left-out examples that must be found, else it needs more."""
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """Left-out examples: the class of each, the answer, and calibrated probabilities `(n_support, n_way)`."""
-
-    truth: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
-    own: NDArray[np.float32]
-    correct: NDArray[np.bool_]
-
-
-def diagnose(state: State, pool: Sequence[str] = (), n_next: int = 10) -> Diagnosis:
+def diagnose(state: State, pool: Iterable[str] = (), n_next: int = 10) -> Diagnosis:
     """Return what the support set tells about itself.
 
     Args:
@@ -49,46 +38,45 @@ def diagnose(state: State, pool: Sequence[str] = (), n_next: int = 10) -> Diagno
         TypeError: a text of the pool that is not a string, with its row.
     """
     texts = check_texts(pool, "pool")
-    answers = _leave_out(state)
-    support, confidence = state.support, state.confidence
-    classes = support.classes
-    matrix = confusion_matrix(answers.truth, answers.predicted, labels=range(len(classes)))
-    reports = _classes(answers, matrix, classes)
-    return Diagnosis(
-        accuracy=mean_interval(answers.correct),
-        calibration_error_before=confidence.calibration_error_before or 0.0,
-        calibration_error=confidence.calibration_error or 0.0,
-        classes=reports,
-        confused=_confused(matrix, classes),
-        doubtful=_doubtful(state, answers),
-        redundant=_redundant(state),
-        next_texts=_next_texts(state, texts, n_next) if texts else (),
-        confusion=matrix,
-        attention=_mean_by_class(answers.probabilities, answers.truth, len(classes)),
-        vectors=normalize(state.memory.in_context[: len(support)], dim=-1).float().cpu().numpy(),
-        of_class=answers.truth,
-        duplicates=len(support.duplicates),
-        contradictions=len(support.contradictions),
-    )
-
-
-def _leave_out(state: State) -> _Answers:
     held_out = state.held_out
+    if held_out is None and state.learned:
+        raise ValueError(
+            "the encoder was trained on these examples, so they cannot tell how good it is: diagnose before "
+            'adapt("encoder"), or measure on texts that it has not seen.'
+        )
     if held_out is None:
         raise ValueError(
             "every class has one example and names do not count, so none can be left out; add a second example."
         )
-    probabilities = state.confidence.probabilities(held_out.log_probs.clamp_min(-50.0))
-    of_label = held_out.labels.cpu().numpy()
-    own = (probabilities * (of_label > 0)).sum(1)
-    return _Answers(
-        held_out.truth.cpu().numpy(), probabilities.argmax(1).astype(np.int64), probabilities, own, held_out.correct
+    support, confidence = state.support, state.confidence
+    classes = support.classes
+    probabilities = confidence.probabilities(held_out.log_probs.clamp_min(-50.0)).mean(0)
+    truth, predicted = held_out.truth.cpu().numpy(), probabilities.argmax(1)
+    matrix = confusion_matrix(truth, predicted, labels=range(len(classes)))
+    return Diagnosis(
+        accuracy=held_out.accuracy,
+        calibration_error_before=confidence.calibration_error_before or 0.0,
+        calibration_error=confidence.calibration_error or 0.0,
+        classes=_classes(truth, predicted, classes),
+        confused=_confused(matrix, classes),
+        doubtful=_doubtful(support, held_out, probabilities),
+        redundant=_redundant(state),
+        next_texts=_next_texts(state, texts, n_next) if texts else (),
+        confusion=matrix,
+        attention=_mean_by_class(probabilities, truth, len(classes)),
+        vectors=normalize(state.memory.in_context[: len(support)], dim=-1).float().cpu().numpy(),
+        of_class=truth,
+        duplicates=len(support.duplicates),
+        contradictions=len(support.contradictions),
+        before_learning=state.learned,
     )
 
 
-def _classes(answers: _Answers, matrix: NDArray[np.int64], classes: Sequence[Label]) -> tuple[ClassReport, ...]:
+def _classes(
+    truth: NDArray[np.int64], predicted: NDArray[np.intp], classes: Sequence[Label]
+) -> tuple[ClassReport, ...]:
     precision, recall, f1, counts = precision_recall_fscore_support(
-        answers.truth, answers.predicted, labels=range(len(classes)), zero_division=0.0
+        truth, predicted, labels=range(len(classes)), zero_division=0.0
     )
     reports = []
     for i, label in enumerate(classes):
@@ -113,24 +101,18 @@ def _confused(matrix: NDArray[np.int64], classes: Sequence[Label]) -> tuple[Conf
     return tuple(sorted(pairs, key=lambda pair: (-pair.share, -pair.count)))
 
 
-def _doubtful(state: State, answers: _Answers) -> tuple[Doubtful, ...]:
+def _doubtful(support: SupportSet, held_out: HeldOut, probabilities: NDArray[np.float32]) -> tuple[Doubtful, ...]:
     """All examples, the most doubtful first: what they get as an answer speaks for another class."""
-    support = state.support
-    ranked = []
-    for i, shares in enumerate(support.shares):
-        others = answers.probabilities[i].copy()
-        others[[support.classes.index(label) for label in shares]] = -1.0
-        best = int(others.argmax())
-        ranked.append(
-            Doubtful(
-                support.ids[i], support.texts[i], support.labels[i], support.classes[best], 1.0 - float(answers.own[i])
-            )
-        )
+    is_own = held_out.labels.cpu().numpy() > 0
+    suggested = np.where(is_own, -1.0, probabilities).argmax(1)
+    doubts = 1 - (probabilities * is_own).sum(1)
+    ranked = [
+        Doubtful(support.ids[i], text, support.labels[i], support.classes[suggested[i]], float(doubts[i]))
+        for i, text in enumerate(support.texts)
+    ]
     # Calibrated probabilities that round to 0 tie; the raw ones keep the order.
-    held_out = state.held_out
-    assert held_out is not None
     raw = torch.log_softmax(held_out.log_probs.double().clamp_min(-1e4), -1)
-    own = (raw + held_out.labels.double().clamp_min(1e-300).log()).logsumexp(-1).cpu().numpy()
+    own = (raw + held_out.labels.double().clamp_min(1e-300).log()).logsumexp(-1).mean(0).cpu().numpy()
     return tuple(ranked[i] for i in np.argsort(own, kind="stable"))
 
 

@@ -19,7 +19,7 @@ class Editing:
 
     label_names: bool | str
     adaptation: str | None
-    _state: State
+    _state: State | None = None
 
     def base_network(self) -> MatchingNetwork:
         """Return the Matching Network that the classifier was made with."""
@@ -28,14 +28,12 @@ class Editing:
     @property
     def network(self) -> MatchingNetwork:
         """The Matching Network that answers: that of `model`, or its adapted copy."""
-        state: State | None = getattr(self, "_state", None)
-        return self.base_network() if state is None else state.model
+        return self.base_network() if self._state is None else self._state.model
 
     @property
     def support(self) -> SupportSet | None:
         """The support set; None before the first example."""
-        state: State | None = getattr(self, "_state", None)
-        return None if state is None else state.support
+        return None if self._state is None else self._state.support
 
     def add(self, texts: Iterable[str], labels: Any) -> Self:
         """Add examples, of new or known classes; only they are encoded.
@@ -87,21 +85,23 @@ class Editing:
 
     def _remember(self, support: SupportSet) -> None:
         """Take over a changed support set, once everything that follows from it is there."""
-        before: State | None = getattr(self, "_state", None)
-        known = None if before is None else before.support
-        state = State.of(self.network, embedded(self.network, support, self.label_names, known), self.label_names)
-        if before.is_adapted if before is not None else self.adaptation == "memory":
-            state = state.adapted()
-        self._state = state
+        if self._state is not None:
+            self._state = self._state.changed(support, self.label_names)
+            return
+        state = State.embed(self.network, support, self.label_names)
+        self._state = state.adapted() if self.adaptation == "memory" else state
 
     def _support(self) -> SupportSet:
-        support = self.support
-        if support is None:
-            raise ValueError("the classifier has no examples yet; call fit(texts, labels) first.")
-        return support
+        return self._fitted().support
 
     def _ready(self) -> State:
-        classes = self._support().classes
+        state = self._fitted()
+        classes = state.support.classes
         if len(classes) < 2:
             raise ValueError(f"the classifier knows only the class {classes[0]!r}; add examples of another one.")
+        return state
+
+    def _fitted(self) -> State:
+        if self._state is None:
+            raise ValueError("the classifier has no examples yet; call fit(texts, labels) first.")
         return self._state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,7 @@ class Explanation:
         text: The text that was classified.
         label: Its class.
         score: The probability of that class: the sum of the attention of its examples.
-        evidence: All examples.
+        evidence: The examples: all, or as many as were asked for.
     """
 
     text: str
@@ -56,20 +57,20 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explained(text: str, query: Tensor, state: State) -> Explanation:
-    """Return the answer to a text, whose embedding f' is `query` `(1, dim)`, with its evidence."""
-    answers = state.memory.answer(query)
-    probabilities = torch.from_numpy(state.confidence.probabilities(answers.log_probs))
-    attention = state.memory.attention(query, probabilities.to(query.device).log())[0].tolist()
-    best = int(probabilities[0].argmax())
+def explained(texts: Sequence[str], queries: Tensor, state: State, top_k: int | None) -> list[Explanation]:
+    """Return the answers to texts, whose embeddings f' are `queries` `(n_texts, dim)`, with their evidence."""
+    probabilities = state.confidence.probabilities(state.memory.answer(queries).log_probs)
+    attention = state.memory.attention(queries, torch.from_numpy(probabilities).to(queries.device).log())
     support = state.support
-    texts, labels = support.class_texts(state.named)
-    ids: list[str | None] = [*support.ids, *(None for _ in texts)]
-    evidence = [
-        Evidence(example, label, share, own is None, own)
-        for example, label, share, own in zip(
-            [*support.texts, *texts], [*support.labels, *labels], attention, ids, strict=True
-        )
-    ]
-    order = np.argsort([-item.attention for item in evidence], kind="stable")
-    return Explanation(text, support.classes[best], float(probabilities[0, best]), tuple(evidence[i] for i in order))
+    names, of_names = support.class_texts(state.named)
+    ids: list[str | None] = [*support.ids, *(None for _ in names)]
+    examples = list(zip([*support.texts, *names], [*support.labels, *of_names], ids, strict=True))
+    explanations = []
+    for text, scores, shares in zip(texts, probabilities, attention.cpu().numpy(), strict=True):
+        evidence = []
+        for i in np.argsort(-shares, kind="stable")[:top_k]:
+            example, label, own = examples[i]
+            evidence.append(Evidence(example, label, float(shares[i]), own is None, own))
+        best = int(scores.argmax())
+        explanations.append(Explanation(text, support.classes[best], float(scores[best]), tuple(evidence)))
+    return explanations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -10,10 +11,7 @@ from torch.nn.functional import normalize
 
 from fewtext.inference.keys import KEY_TEMPERATURE, ClassKeys, fit_keys
 from fewtext.models.attention import prototypes
-from fewtext.models.matching import Episodes, Matcher
-
-QUERIES = 1024
-"""Queries matched at once."""
+from fewtext.models.matching import QUERIES, Episodes, Matcher
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Memory:
         with torch.inference_mode():
             features = self._episodes(queries).f[0]
         keys = fit_keys(normalize(features.clone(), dim=-1), self.labels.clone(), self.weights.clone())
-        return Memory(self.matcher, self.examples, self.labels, self.weights, self.in_context, keys)
+        return replace(self, keys=keys)
 
     @torch.inference_mode()
     def answer(self, queries: Tensor) -> Answers:
@@ -73,13 +71,23 @@ class Memory:
     @torch.inference_mode()
     def attention(self, queries: Tensor, log_probs: Tensor) -> Tensor:
         """Return the part of each example in answers of `log_probs` `(n_query, n_way)`, `(n_query, n)`."""
-        return self._episodes(queries).attention(log_probs=log_probs[None])[0]
+        blocks = zip(queries.split(QUERIES), log_probs.split(QUERIES), strict=True)
+        parts = [self._episodes(q).attention(log_probs=p[None])[0] for q, p in blocks] if len(queries) else []
+        return torch.cat(parts) if parts else queries.new_zeros(0, len(self.weights))
 
     @torch.inference_mode()
     def represent(self, queries: Tensor) -> Tensor:
         """Return h(x) `(n_query, dim)`: queries placed by what they resemble."""
         blocks = [self._episodes(block).represent()[0] for block in queries.split(QUERIES)]
         return torch.cat(blocks) if blocks else queries
+
+    @cached_property
+    def _directions(self) -> Tensor:
+        return normalize(self.in_context, dim=-1)
+
+    @cached_property
+    def _centers(self) -> Tensor:
+        return normalize(prototypes(self._directions, self.labels, self.weights), dim=-1)
 
     def _episodes(self, queries: Tensor) -> Episodes:
         return Episodes(
@@ -93,12 +101,11 @@ class Memory:
 
     def _answer(self, queries: Tensor) -> Answers:
         episodes = self._episodes(queries)
-        f, g = normalize(episodes.f[0], dim=-1), normalize(self.in_context, dim=-1)
-        nearest = (f @ g.T).masked_fill(self.weights <= 0, -1.0).amax(-1)
+        f = normalize(episodes.f[0], dim=-1)
+        nearest = (f @ self._directions.T).masked_fill(self.weights <= 0, -1.0).amax(-1)
         if self.keys is None:
             log_probs = episodes.log_probs[0]
-            centers = normalize(prototypes(g, self.labels, self.weights), dim=-1)
-            best = KEY_TEMPERATURE * (f @ centers.T).amax(-1)
+            best = KEY_TEMPERATURE * (f @ self._centers.T).amax(-1)
         else:
             logits = self.keys.logits(f)
             log_probs, best = torch.log_softmax(logits, -1), logits.amax(-1)

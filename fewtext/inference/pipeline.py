@@ -200,13 +200,10 @@ def as_support(support: Any) -> SupportSet:
     if isinstance(support, Dataset):
         return SupportSet.from_dataset(support)
     if isinstance(support, Mapping):
-        pairs = []
-        for label, texts in support.items():
-            own = [texts] if isinstance(texts, str) else list(texts)
-            if not own:
-                raise ValueError(f"support has no text of the class {label!r}.")
-            pairs += [(text, label) for text in own]
-        return SupportSet.create([text for text, _ in pairs], [label for _, label in pairs])
+        of_label = {label: [texts] if isinstance(texts, str) else list(texts) for label, texts in support.items()}
+        if empty := [label for label, texts in of_label.items() if not texts]:
+            raise ValueError(f"support has no text of the class {empty[0]!r}.")
+        support = [(text, label) for label, texts in of_label.items() for text in texts]
     if not isinstance(support, Iterable) or isinstance(support, str):
         raise TypeError(f"support is a {type(support).__name__}; give (text, label) pairs or a dictionary of texts.")
     pairs = list(support)

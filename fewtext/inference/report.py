@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import tempfile
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from numpy.typing import NDArray
 
+from fewtext.data.names import one_line
 from fewtext.evaluation.plots import plot_map, plot_matrix
 from fewtext.evaluation.statistics import Estimate
 from fewtext.inference.labels import Label
@@ -97,6 +99,7 @@ class Diagnosis:
         of_class: `(n_support,)` the class of each.
         duplicates: Texts that occur more than once.
         contradictions: Texts that occur under different labels.
+        before_learning: Whether left-out answers are those from before the encoder learned the examples.
     """
 
     accuracy: Estimate
@@ -113,6 +116,7 @@ class Diagnosis:
     of_class: NDArray[np.int64] = field(repr=False)
     duplicates: int = 0
     contradictions: int = 0
+    before_learning: bool = False
 
     @property
     def needs(self) -> tuple[ClassReport, ...]:
@@ -140,11 +144,14 @@ class Diagnosis:
             f"{len(self.of_class)} examples of {len(self.classes)} classes; expected accuracy {self.accuracy} %",
             f"expected calibration error {before:.3f}, after fitting {after:.3f}",
         ]
+        if self.before_learning:
+            lines.append("both before the encoder learned these examples; of itself it would promise too much")
         if self.duplicates:
             lines.append(
                 f"{self.duplicates} text(s) occur twice, {self.contradictions} of them under different labels"
             )
-        lines += ["", f"{'class':<32}{'examples':>9}{'precision':>11}{'recall':>8}  needs more, because it"]
+        why = "  needs more, because it" if self.needs else ""
+        lines += ["", f"{'class':<32}{'examples':>9}{'precision':>11}{'recall':>8}{why}"]
         ranked = sorted(self.classes, key=lambda c: c.f1)
         lines += [
             f"{_short(c.label, 31):<32}{c.examples:>9}{c.precision:>11.0%}{c.recall:>8.0%}  {c.need or ''}"
@@ -187,7 +194,12 @@ class Diagnosis:
         return plot_map(self.vectors, self.of_class, [str(c.label) for c in self.classes], file)
 
     def to_html(self, file: str | Path) -> Path:
-        """Write the report as one page with its pictures inside; every text in it is escaped."""
+        """Write the report as one page with its pictures inside; every text in it is escaped.
+
+        Without matplotlib (extra `plots`) it has no pictures, and says so.
+        """
+        if find_spec("matplotlib") is None:
+            return self._write_html(file, {})
         pictures = {}
         with tempfile.TemporaryDirectory() as folder:
             for name, draw in (
@@ -197,6 +209,9 @@ class Diagnosis:
             ):
                 content = draw(Path(folder) / "picture.png").read_bytes()
                 pictures[name] = base64.b64encode(content).decode()
+        return self._write_html(file, pictures)
+
+    def _write_html(self, file: str | Path, pictures: dict[str, str]) -> Path:
         environment = Environment(loader=PackageLoader("fewtext.inference", "templates"), autoescape=True)
         page = environment.get_template("diagnosis.html").render(report=self, pictures=pictures)
         target = Path(file)
@@ -206,5 +221,5 @@ class Diagnosis:
 
 def _short(text: Any, length: int = 60) -> str:
     """The text on one line, cut, without characters that move the cursor."""
-    line = "".join(c if c.isprintable() else " " for c in str(text))
+    line = one_line(str(text))
     return line if len(line) <= length else line[: length - 1] + "…"

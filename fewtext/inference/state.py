@@ -10,11 +10,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from fewtext.data.names import names_are_words
 from fewtext.inference.confidence import Confidence
 from fewtext.inference.held_out import HeldOut, leave_one_out
 from fewtext.inference.keys import ClassKeys
-from fewtext.inference.memory import Answers, Memory
-from fewtext.inference.support import SupportSet, use_names
+from fewtext.inference.memory import Memory
+from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
 
 
@@ -29,8 +30,8 @@ class State:
         memory: What queries are matched with.
         queries: `(n, dim)` embeddings f' of what is in the memory; the same as its examples where the encoder
             is shared.
-        unknown: What the memory answers to texts that belong to no class, where some were given.
         stored: The confidence that was saved, so that it need not be fitted again.
+        before: The state before the encoder learned the examples: what leaves them out truly.
     """
 
     model: MatchingNetwork
@@ -38,15 +39,15 @@ class State:
     named: bool
     memory: Memory
     queries: Tensor | None = None
-    unknown: Answers | None = None
     stored: Confidence | None = None
+    before: State | None = None
 
     @classmethod
     def of(
         cls, model: MatchingNetwork, support: SupportSet, label_names: bool | str, keys: ClassKeys | None = None
     ) -> State:
         """Return the state of an embedded support set; raises `ValueError` for a class that nothing stands for."""
-        named = use_names(label_names, support.names.values())
+        named = names_are_words(support.names.values()) if label_names == "auto" else bool(label_names)
         described = set(support.descriptions)
         have = {label for shares in support.shares for label in shares} | described
         if not named and (bare := [label for label in support.classes if label not in have]):
@@ -59,31 +60,82 @@ class State:
         memory = Memory.build(model.matcher, examples, labels, weights)
         return cls(model, support, named, memory if keys is None else replace(memory, keys=keys))
 
+    @classmethod
+    def embed(
+        cls, model: MatchingNetwork, support: SupportSet, label_names: bool | str, known: SupportSet | None = None
+    ) -> State:
+        """Return the state of a support set; what `known` has embeddings of is not embedded again."""
+        return cls.of(model, embedded(model, support, label_names, known), label_names)
+
     def adapted(self) -> State:
         """Return the state with class keys fitted to the examples."""
-        queries = self._queries()
-        return replace(self, memory=self.memory.adapted(queries), queries=queries, stored=None)
+        keyed = self._keyed()
+        if self.before is not None:
+            return replace(keyed, before=self.before.adapted())
+        if self.learned:
+            warnings.warn(
+                "the encoder was trained on these examples before it was loaded, so confidence is fitted on what it "
+                'knows and promises too much; adapt("encoder") and adapt("memory") before saving.',
+                stacklevel=3,
+            )
+            known = leave_one_out(keyed.memory, len(self.support), keyed._queries())
+            return replace(keyed, stored=Confidence.fit(known))
+        return keyed
 
-    def with_unknown(self, texts: list[str]) -> State:
-        """Return the state with texts that belong to no class."""
-        return replace(self, unknown=self.memory.answer(self.model.embed(texts)), stored=None)
+    def changed(self, support: SupportSet, label_names: bool | str) -> State:
+        """Return the state of a changed support set, adapted again where it was."""
+        state = State.embed(self.model, support, label_names, known=self.support)
+        state = state._keyed() if self.is_adapted else state
+        if self.before is not None:
+            return replace(state, before=self.before.changed(support.without_vectors(), label_names))
+        return replace(state, stored=self.confidence) if state.learned else state
+
+    def learned_by(self, model: MatchingNetwork, label_names: bool | str) -> State:
+        """Return the state of a model whose encoder was trained on these examples."""
+        return replace(State.embed(model, self.support.without_vectors(), label_names), before=self)
 
     @property
     def is_adapted(self) -> bool:
         """Whether the memory has class keys."""
         return self.memory.keys is not None
 
+    @property
+    def learned(self) -> bool:
+        """Whether the encoder was trained on examples among these; then leaving them out promises too much."""
+        return not self.model.fine_tuned_on.isdisjoint(self.support.ids)
+
     @cached_property
     def held_out(self) -> HeldOut | None:
         """What each example gets as an answer while it is left out; None where that cannot be."""
-        state = self if self.queries is not None else replace(self, queries=self._queries())
-        assert state.queries is not None
-        return leave_one_out(self.model.matcher, self.support, self.memory, state.queries)
+        if self.learned:
+            return None if self.before is None else self.before.held_out
+        return leave_one_out(self.memory, len(self.support), self._queries())
 
     @cached_property
     def confidence(self) -> Confidence:
         """Temperature and thresholds."""
-        return self.stored if self.stored is not None else Confidence.fit(self.held_out, self.unknown)
+        if self.stored is not None:
+            return self.stored
+        if self.before is not None:
+            return self._as_before(self.before)
+        unknown = list(self.support.unknown)
+        outside = self.memory.answer(self.model.embed(unknown)) if unknown else None
+        return Confidence.fit(self.held_out, outside)
+
+    def _keyed(self) -> State:
+        queries = self._queries()
+        return replace(self, memory=self.memory.adapted(queries), queries=queries, stored=None)
+
+    def _as_before(self, before: State) -> Confidence:
+        """Return the confidence of the state before, at the scale of this one's votes.
+
+        Leave-one-out over what the encoder has learned would promise too much, and refuse too many texts.
+        """
+        confidence = before.confidence
+        if not self.is_adapted:  # the vote, whose temperature adaptation lowers; class keys have their own
+            scale = (before.model.matcher.temperature / self.model.matcher.temperature).item()
+            confidence = replace(confidence, temperature=scale * confidence.temperature)
+        return confidence
 
     def _queries(self) -> Tensor:
         if self.queries is not None:
@@ -91,8 +143,7 @@ class State:
         if self.model.support_encoder is None:
             return self.memory.examples
         self.support.check_has_texts()
-        texts, _ = self.support.class_texts(self.named)
-        return self.model.embed([*self.support.texts, *texts])
+        return self.model.embed(self.support.all_texts(self.named))
 
 
 def embedded(

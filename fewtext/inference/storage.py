@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import torch
 from safetensors import safe_open
 
 from fewtext.folders import (
+    CONFIDENCE_FILE,
     SUPPORT_FILES,
+    TEXTS_FILE,
+    VECTORS_FILE,
     check_model_folder,
     is_fewtext_folder,
     recover_folder,
@@ -21,11 +25,9 @@ from fewtext.folders import (
 from fewtext.inference.confidence import Confidence
 from fewtext.inference.keys import ClassKeys
 from fewtext.inference.state import State
-from fewtext.inference.support_files import TEXTS_FILE, VECTORS_FILE, load_support, save_support
+from fewtext.inference.support_files import load_support, save_support
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
-
-CONFIDENCE_FILE = "confidence.json"
 
 
 def save_classifier(
@@ -59,7 +61,8 @@ def _write(folder: Path, state: State | None, parameters: Mapping[str, Any], inc
         return
     keys = state.memory.keys
     tensors = {} if keys is None else {"key_vectors": keys.vectors, "key_offsets": keys.offsets}
-    save_support(state.support, folder, parameters, tensors, include_texts=include_texts)
+    settings = {**parameters, "fine_tuned_on": sorted(state.model.fine_tuned_on)}
+    save_support(state.support, folder, settings, tensors, include_texts=include_texts)
     values = json.dumps(state.confidence.to_json(), indent=2)
     (folder / CONFIDENCE_FILE).write_text(values + "\n", encoding="utf-8")
 
@@ -72,6 +75,7 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
     if not (folder / VECTORS_FILE).is_file() and not (folder / TEXTS_FILE).is_file():
         return None, {}
     support, parameters, tensors = load_support(folder, model.config.embedding_size)
+    model.fine_tuned_on = frozenset(parameters.pop("fine_tuned_on", ()))
     keys = None
     if "key_vectors" in tensors:
         keys = ClassKeys(tensors["key_vectors"].to(model.device), tensors["key_offsets"].to(model.device))
@@ -82,7 +86,7 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
             values = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{file} is not JSON; it was cut off while it was written.") from error
-        state = State(model, support, state.named, state.memory, stored=Confidence.from_json(values))
+        state = replace(state, stored=Confidence.from_json(values))
     return state, parameters
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fewtext.data.columns import LABEL_COLUMNS, TEXT_COLUMNS, check_texts, find_column, label_names
-from fewtext.data.names import names_are_words, readable_name
+from fewtext.data.names import readable_name
 from fewtext.inference.ids import distinct_ids, example_id
 from fewtext.inference.labels import Label, Shares, given_label, label_key, label_matrix, label_shares, ordered_classes
 
@@ -33,6 +36,7 @@ class SupportSet:
         several: Whether a text may have several labels.
         vectors: `(n_support, dim)` embeddings g' of the examples; None before they were embedded.
         class_vectors: The embedding `(dim,)` of each name and description, by its text.
+        unknown: Texts that belong to no class, from which thresholds learn.
 
     >>> support = SupportSet.create(["where is it", "money back"], ["tracking", "refund"])
     >>> support.rename("refund", "refunds").classes
@@ -47,6 +51,7 @@ class SupportSet:
     several: bool = False
     vectors: Tensor | None = None
     class_vectors: Mapping[str, Tensor] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
     @classmethod
     def create(
@@ -133,6 +138,7 @@ class SupportSet:
             self.several or other.several,
             vectors,
             {**self.class_vectors, **other.class_vectors},
+            tuple(dict.fromkeys([*self.unknown, *other.unknown])),
         )._canonical()
 
     def select(self, classes: Iterable[Label] | None = None, ids: Iterable[str] | None = None) -> SupportSet:
@@ -187,9 +193,7 @@ class SupportSet:
         """Return the support set with another label for a class; raises `ValueError` if there is one of that name."""
         self.rows_of(old)
         if new in self.names:
-            raise ValueError(
-                f"there is a class {new!r} already; merge_classes([{old!r}], {new!r}) puts both together."
-            )
+            raise ValueError(f"there is a class {new!r} already; merge_classes([{old!r}], {new!r}) joins both.")
         return self._relabel({old: new})
 
     def merge_classes(self, labels: Iterable[Label], into: Label) -> SupportSet:
@@ -201,7 +205,8 @@ class SupportSet:
 
     def describe(self, label: Label, description: str) -> SupportSet:
         """Return the support set with a sentence about a class, which may be new."""
-        return self.merge(replace(SupportSet.create(descriptions={label: description}), vectors=self._no_vectors()))
+        no_vectors = None if self.vectors is None else self.vectors[:0]
+        return self.merge(replace(SupportSet.create(descriptions={label: description}), vectors=no_vectors))
 
     def check_ids(self, ids: Iterable[str]) -> list[str]:
         """Return the ids, or raise `KeyError` naming one that no example has."""
@@ -219,9 +224,9 @@ class SupportSet:
     @property
     def duplicates(self) -> list[tuple[int, ...]]:
         """The rows of each text that occurs more than once."""
-        rows: dict[str, list[int]] = {}
+        rows: defaultdict[str, list[int]] = defaultdict(list)
         for i, text in enumerate(self.texts):
-            rows.setdefault(text, []).append(i)
+            rows[text].append(i)
         return [tuple(same) for text, same in rows.items() if text and len(same) > 1]
 
     @property
@@ -235,16 +240,28 @@ class SupportSet:
         described = [(self.descriptions[label], label) for label in self.classes if label in self.descriptions]
         return [text for text, _ in named + described], [label for _, label in named + described]
 
+    def all_texts(self, use_names: bool) -> list[str]:
+        """Return the examples, then the names and descriptions that count as such."""
+        return [*self.texts, *self.class_texts(use_names)[0]]
+
+    def label_matrix(self, use_names: bool) -> NDArray[np.float32]:
+        """Return what each of `all_texts` says: the share of each class, `(n, n_way)`."""
+        _, labels = self.class_texts(use_names)
+        return label_matrix([*self.shares, *({label: 1.0} for label in labels)], self.classes)
+
+    def without_vectors(self) -> SupportSet:
+        """Return the support set as it was before it was embedded."""
+        return replace(self, vectors=None, class_vectors={})
+
     def tensors(self, use_names: bool, name_weight: float) -> tuple[Tensor, Tensor, Tensor]:
         """Return embeddings `(n, dim)`, labels `(n, n_way)` and weights `(n,)`; names and descriptions last."""
         assert self.vectors is not None
-        texts, labels = self.class_texts(use_names)
-        matrix = torch.from_numpy(label_matrix([*self.shares, *({label: 1.0} for label in labels)], self.classes))
+        texts, _ = self.class_texts(use_names)
         vectors, weights = self.vectors, self.vectors.new_ones(len(self))
         if texts:
             vectors = torch.cat([vectors, torch.stack([self.class_vectors[text] for text in texts])])
             weights = torch.cat([weights, weights.new_full((len(texts),), name_weight)])
-        return vectors, matrix.to(vectors), weights
+        return vectors, torch.from_numpy(self.label_matrix(use_names)).to(vectors), weights
 
     def _canonical(self) -> SupportSet:
         rows = zip(self.texts, self.shares, self.ids, strict=True)
@@ -281,11 +298,3 @@ class SupportSet:
         descriptions = {new.get(label, label): text for label, text in self.descriptions.items()}
         ordered_classes(names)
         return replace(self, shares=tuple(shares), names=names, descriptions=descriptions)._canonical()
-
-    def _no_vectors(self) -> Tensor | None:
-        return None if self.vectors is None else self.vectors[:0]
-
-
-def use_names(setting: bool | str, names: Iterable[str]) -> bool:
-    """Tell whether class names join the support set: `auto` where nine in ten of them are words."""
-    return names_are_words(names) if setting == "auto" else bool(setting)

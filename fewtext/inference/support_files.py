@@ -12,12 +12,9 @@ import torch
 from safetensors.torch import load_file, safe_open, save_file
 from torch import Tensor
 
-from fewtext.folders import check_safetensors
+from fewtext.folders import TEXTS_FILE, VECTORS_FILE, check_safetensors
 from fewtext.inference.labels import Label, Shares, stored_label
 from fewtext.inference.support import SupportSet
-
-VECTORS_FILE = "support.safetensors"
-TEXTS_FILE = "support.jsonl"
 
 
 def save_support(
@@ -35,7 +32,7 @@ def save_support(
         folder: Where to write.
         settings: What else to keep, as JSON.
         tensors: Further tensors to keep.
-        include_texts: Without them only ids, labels and embeddings are written.
+        include_texts: Without them only ids, labels and embeddings are written, and no unknown texts.
 
     Raises:
         TypeError: a label that JSON cannot hold.
@@ -59,6 +56,7 @@ def save_support(
         "descriptions": [support.descriptions.get(label) for label in support.classes],
         "class_texts": class_texts,
         "several": support.several,
+        "unknown": support.unknown if include_texts else [],
         "texts_sha256": None,
         "settings": dict(settings),
     }
@@ -113,6 +111,7 @@ def load_support(folder: Path, dim: int) -> tuple[SupportSet, dict[str, Any], di
         about["several"],
         vectors,
         dict(zip(about["class_texts"], class_vectors, strict=True)),
+        tuple(about.get("unknown", ())),
     )
     return support, about["settings"], tensors
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -126,6 +128,20 @@ class MatchingNetworkConfig(PreTrainedConfig):
     def embedding_size(self) -> int:
         """Size of an embedding: that of the projection, else the encoder's hidden size."""
         return int(self.projection[-1]["size"] if self.projection else self.encoder_config.hidden_size)
+
+
+def check_settings(settings: Iterable[str], others: Iterable[str] = ()) -> None:
+    """Raise `TypeError` naming a setting that `MatchingNetworkConfig` does not have, and the nearest there is.
+
+    Args:
+        settings: Names of settings.
+        others: What else the caller takes, for the hint.
+    """
+    known = set(MatchingNetworkConfig.__dataclass_fields__)
+    if unknown := sorted(set(settings) - known):
+        near = difflib.get_close_matches(unknown[0], {*known, *others}, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise TypeError(f"there is no setting {', '.join(unknown)} of a Matching Network.{hint}")
 
 
 AutoConfig.register(MODEL_TYPE, MatchingNetworkConfig)

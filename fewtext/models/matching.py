@@ -16,6 +16,9 @@ from fewtext.models.attention import attention, kernel_scores, represent, vote
 from fewtext.models.configuration import MatchingNetworkConfig
 from fewtext.models.context import AttentionLSTM, Center, Context, FullContextEmbedding
 
+QUERIES = 1024
+"""Queries that callers with many of them match at once, which bounds the memory."""
+
 
 class Matcher(nn.Module):
     """The part of a Matching Network that compares embedded queries with an embedded support set.

@@ -15,7 +15,7 @@ from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from fewtext.folders import check_model_folder
-from fewtext.models.configuration import MatchingNetworkConfig
+from fewtext.models.configuration import MatchingNetworkConfig, check_settings
 from fewtext.models.embedding import TRAINING_TOKENS, embed_texts, encode_by_length
 from fewtext.models.encoders import (
     DEFAULT_ENCODER,
@@ -96,6 +96,7 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         self.tokenizer: PreTrainedTokenizerBase | None = None
         self.warned_truncation = False
         self.training_tokens: int | None = TRAINING_TOKENS
+        self.fine_tuned_on: frozenset[str] = frozenset()  # ids of the examples of a classifier that adapted it
         self.post_init()
 
     @torch.no_grad()
@@ -127,9 +128,7 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
             ValueError: a folder that holds something fewtext does not have or does not run; the message says what.
             TypeError: a setting that `MatchingNetworkConfig` does not have.
         """
-        known = set(MatchingNetworkConfig.__dataclass_fields__)
-        if unknown := sorted(set(settings) - known):
-            raise TypeError(f"from_encoder got unknown settings {', '.join(unknown)}.")
+        check_settings(settings)
         separate = bool(settings.get("separate_encoders"))
         dense: Sequence[dict[str, Tensor]] = ()
         if isinstance(encoder, PreTrainedModel):

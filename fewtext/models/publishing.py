@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import CommitInfo
 
-from fewtext.sharing.hub import CARD_FILE, push_folder
+from fewtext.sharing.hub import push_saved
 from fewtext.sharing.model_card import CardFacts, model_card
 
 
@@ -30,11 +29,7 @@ class Publishing:
             PermissionError, FileNotFoundError, ConnectionError: as `push_folder`.
         """
         facts = facts or CardFacts(repo_id, base_encoder=self.config.base_encoder)
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            self.save_pretrained(folder)
-            (folder / CARD_FILE).write_text(str(model_card(facts)), encoding="utf-8")
-            return push_folder(folder, repo_id, **options)
+        return push_saved(self.save_pretrained, model_card(facts), repo_id, **options)
 
     if TYPE_CHECKING:
 

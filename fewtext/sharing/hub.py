@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import CommitInfo, HfApi
+from huggingface_hub import CommitInfo, HfApi, ModelCard
 from huggingface_hub.errors import (
     HfHubHTTPError,
     LocalTokenNotFoundError,
@@ -18,6 +20,15 @@ from fewtext.folders import OWN_FILES
 
 CARD_FILE, HANDLER_FILE, REQUIREMENTS_FILE = "README.md", "handler.py", "requirements.txt"
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+def push_saved(save: Callable[[Path], object], card: ModelCard, repo_id: str, **options: Any) -> CommitInfo:
+    """Push what `save` writes to a folder, with its card; options and errors are those of `push_folder`."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        save(folder)
+        (folder / CARD_FILE).write_text(str(card), encoding="utf-8")
+        return push_folder(folder, repo_id, **options)
 
 
 def push_folder(
@@ -44,7 +55,7 @@ def push_folder(
         endpoint_handler: Whether to add `handler.py` for Inference Endpoints.
 
     Raises:
-        PermissionError: no token, or one that may not write there.
+        PermissionError: no token, one that may not write there, or `private` for a repository that is public.
         FileNotFoundError: no such repository or revision.
         ConnectionError: the connection was cut; nothing changed there, and the same call may be tried again.
     """
@@ -54,6 +65,11 @@ def push_folder(
     api = HfApi(token=token)
     with explained(repo_id, revision):
         full_name = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        if private and not api.model_info(full_name).private:
+            raise PermissionError(
+                f"{full_name} is there already and is public, so nothing was pushed: make it private in its settings "
+                "on the Hub, or push to a new name."
+            )
         if revision is not None and not create_pr:
             api.create_branch(full_name, branch=revision, exist_ok=True)
         return api.upload_folder(
@@ -91,6 +107,6 @@ def explained(repo_id: str, revision: str | None = None) -> Iterator[None]:
         raise
     except Exception as error:  # the transport's own errors share no public base class
         raise ConnectionError(
-            f"the connection to the Hub was cut while {repo_id} was on its way ({type(error).__name__}: {error}); "
-            "nothing was changed there, try again."
+            f"the connection to the Hub failed over {repo_id} ({type(error).__name__}: {error}); nothing was changed "
+            "there, try again."
         ) from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from fewtext.data.names import one_line
 from fewtext.sharing.hub import TEMPLATES
 from fewtext.version import __version__
 
@@ -20,12 +22,14 @@ class Result:
         setting: How it was measured, such as `5-way 1-shot, 600 episodes`.
         accuracy: The mean, as a share of 1.
         interval: Half the width of its 95 % interval.
+        metric: What it is, as the Hub names it.
     """
 
     data: str
     setting: str
     accuracy: float
     interval: float
+    metric: str = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def model_card(facts: CardFacts) -> ModelCard:
         datasets=[name for name in facts.data if _is_hub_id(name)] or None,
         license=facts.license,
         language=list(facts.language) or None,
-        metrics=["accuracy"] if facts.results else None,
+        metrics=sorted({result.metric for result in facts.results}) or None,
         eval_results=[_eval_result(result) for result in facts.results] or None,
     )
     return ModelCard.from_template(
@@ -84,14 +88,15 @@ def model_card(facts: CardFacts) -> ModelCard:
 
 
 def _eval_result(result: Result) -> EvalResult:
+    name = f"{result.metric.replace('_', ' ')}, {result.setting}"
     return EvalResult(
         task_type="text-classification",
         task_name="Few-shot text classification",
         dataset_type=result.data if _is_hub_id(result.data) else "custom",
         dataset_name=result.data,
-        metric_type="accuracy",
+        metric_type=result.metric,
         metric_value=round(100 * result.accuracy, 2),
-        metric_name=f"accuracy, {result.setting} (95 % interval ± {100 * result.interval:.2f})",
+        metric_name=f"{name} (95 % interval ± {100 * result.interval:.2f})",
     )
 
 
@@ -101,5 +106,4 @@ def _is_hub_id(name: str) -> bool:
 
 def _plain(label: str) -> str:
     """A label as it may stand in a line of Markdown and of Python."""
-    line = "".join(c if c.isprintable() and c not in '`"\\<>|' else " " for c in label)
-    return " ".join(line.split())
+    return " ".join(re.sub(r'[`"\\<>|]', " ", one_line(label)).split())

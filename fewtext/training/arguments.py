@@ -55,6 +55,7 @@ class EpisodicTrainingArguments(TrainingArguments):
     )
     report_to: str | list[str] | None = field(default="none")
     logging_steps: float = field(default=10)
+    hub_strategy: str = field(default="end")
 
     n_episodes: int = 1000
     way: Range = 5
@@ -88,6 +89,8 @@ class EpisodicTrainingArguments(TrainingArguments):
             raise ValueError("auto_find_batch_size changes which episodes a step sees; set the batch size instead.")
         if self.max_steps > 0 or self.num_train_epochs != 1:
             raise ValueError("the length of training is n_episodes; leave max_steps and num_train_epochs alone.")
+        if self.hub_strategy != "end":
+            raise ValueError(f"hub_strategy is {self.hub_strategy!r}; a model is pushed once, at the 'end'.")
         if self.train_sampling_strategy != "sequential":
             raise ValueError("episodes are random draws already; train_sampling_strategy must stay 'sequential'.")
         if self.n_gpu > 1:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate.utils import gather_object
+from huggingface_hub import CommitInfo
 from torch import nn
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
@@ -20,6 +22,7 @@ from fewtext.evaluation.episodic import draw_episodes, evaluate_episodes
 from fewtext.evaluation.statistics import mean_interval
 from fewtext.models.embedding import TextVectors, text_vectors
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.sharing.model_card import CardFacts
 from fewtext.training.arguments import EpisodicTrainingArguments
 from fewtext.training.checkpoints import CheckpointMarker, last_complete_checkpoint
 from fewtext.training.sharding import prepare_sharding, whole_model
@@ -109,6 +112,51 @@ class EpisodicTrainer(Trainer):
     def whole_model(self) -> MatchingNetwork:
         """Return the model with all its weights, out of what Accelerate wrapped it in; on all processes at once."""
         return whole_model(self.accelerator.unwrap_model(self.model))
+
+    def push_to_hub(  # type: ignore[override]
+        self,
+        commit_message: str | None = "End of training",
+        blocking: bool = True,
+        token: str | None = None,
+        revision: str | None = None,
+        private: bool | None = None,
+        *,
+        facts: CardFacts | None = None,
+        **options: Any,
+    ) -> CommitInfo | None:
+        """Push the model with its card to `hub_model_id`, in one commit; to be called on all processes at once.
+
+        Args:
+            commit_message: The message of the commit.
+            blocking: True: it returns when the push is done.
+            token: Access token; by default `hub_token`, else the stored one.
+            revision: A branch; by default `hub_revision`.
+            private: Whether a new repository is private; by default `hub_private_repo`.
+            facts: What the card says; by default the base encoder alone.
+            **options: As in `push_folder`.
+
+        Returns:
+            The commit; None on all processes but the first.
+
+        Raises:
+            ValueError: `blocking=False`.
+            PermissionError, FileNotFoundError, ConnectionError: as `push_folder`.
+        """
+        if not blocking:
+            raise ValueError("a push is one commit that is waited for; leave blocking=True.")
+        self.callback_handler.on_push_begin(self.args, self.state, self.control)
+        model, args = self.whole_model(), self.args
+        if not self.is_world_process_zero():
+            return None
+        return model.push_to_hub(
+            self.hub_model_id or args.hub_model_id or Path(args.output_dir or "fewtext").absolute().name,
+            facts=facts,
+            commit_message=commit_message,
+            token=token or args.hub_token,
+            revision=revision or args.hub_revision,
+            private=args.hub_private_repo if private is None else private,
+            **options,
+        )
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None

@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.jobs import detection
+from benchmarks.methods import Tabled, logistic_regression, with_names
+from benchmarks.problems import draw_examples
 
 from fewtext import FewShotClassifier, MatchingNetwork, Task, load_tasks
 from fewtext.commands.arguments import describe, parse
 from fewtext.data.names import readable_name
 from fewtext.evaluation.statistics import expected_calibration_error, mean_interval
-from fewtext.models.embedding import TextVectors, text_vectors
 
 
 @dataclass
@@ -45,33 +48,9 @@ class MeasureArguments:
     output: str | None = None
 
 
-class Cached(MatchingNetwork):
-    """The network, with the embeddings of all texts at hand: every draw is then seconds."""
-
-    table: TextVectors
-
-    def embed(self, texts: Any, **options: Any) -> torch.Tensor:
-        """Look the embeddings up."""
-        return self.table.queries[[self.table.rows[text] for text in texts]]
-
-
-def draw(task: Task, shot: int, seed: int) -> tuple[list[str], list[str]]:
-    """Return `shot` examples of each class."""
-    random = np.random.default_rng(seed)
-    pairs = [(t, c) for c in task.classes for t in random.choice(task.texts_of[c], shot, replace=False).tolist()]
-    return [text for text, _ in pairs], [label for _, label in pairs]
-
-
-def logistic_regression(network: Cached, texts: list[str], labels: list[str]) -> LogisticRegression:
-    """Fit the frozen baseline, C=100, where each class name is one more example."""
-    classes = sorted(set(labels))
-    vectors = network.embed([*texts, *map(readable_name, classes)]).numpy()
-    return LogisticRegression(C=100, max_iter=1000).fit(vectors, [*labels, *classes])
-
-
-def one_draw(network: Cached, train: Task, test: Task, strange: list[str], shot: int, seed: int) -> dict[str, float]:
+def one_draw(network: Tabled, train: Task, test: Task, strange: list[str], shot: int, seed: int) -> dict[str, float]:
     """Return the figures of one draw."""
-    texts, labels = draw(train, shot, seed)
+    texts, labels = draw_examples(train, shot, seed)
     truth = np.asarray(test.labels)
     found: dict[str, float] = {}
     for adaptation in (None, "memory"):
@@ -93,7 +72,8 @@ def one_draw(network: Cached, train: Task, test: Task, strange: list[str], shot:
             refused = [label is None for label in clf.predict(strange, abstain="auto")]
             found[f"{name} auto: in-scope accuracy"] = 100 * float(answered.mean())
             found[f"{name} auto: out-of-scope recall"] = 100 * float(np.mean(refused))
-    peer = logistic_regression(network, texts, labels)
+    examples, of_example = with_names(texts, labels)
+    peer = logistic_regression(100.0)().fit(network.embed(examples).numpy(), of_example)
     queries = network.embed(test.texts).numpy()
     found["logistic regression accuracy"] = 100 * float(peer.score(queries, truth))
     if strange and shot > 1:
@@ -102,16 +82,9 @@ def one_draw(network: Cached, train: Task, test: Task, strange: list[str], shot:
     return found
 
 
-def detection(inside: Any, outside: Any) -> dict[str, float]:
-    """Return how well a score tells texts of the classes from others."""
-    truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
-    false = (outside >= np.quantile(inside, 0.05)).mean()
-    return {"AUROC": 100 * float(roc_auc_score(truth, np.r_[inside, outside])), "FPR95": 100 * float(false)}
-
-
-def wrong_labels(network: Cached, train: Task, shot: int, seed: int, share: float) -> float:
+def wrong_labels(network: Tabled, train: Task, shot: int, seed: int, share: float) -> float:
     """Return the average precision of `doubtful` where a share of the labels is wrong."""
-    texts, labels = draw(train, shot, seed)
+    texts, labels = draw_examples(train, shot, seed)
     random = np.random.default_rng(100 + seed)
     rows = set(random.choice(len(labels), round(share * len(labels)), replace=False).tolist())
     other = [str(random.choice([c for c in train.classes if c != label])) for label in labels]
@@ -126,12 +99,9 @@ def main(arguments: MeasureArguments) -> None:
     """Measure, print a table, write JSON."""
     [train], [test] = (load_tasks(arguments.data, split=split) for split in ("train", "test"))
     strange = [] if arguments.unknown is None else load_tasks(arguments.unknown, split="test")[0].texts
-    encoder = MatchingNetwork.from_encoder()
-    network = Cached(encoder.config, encoder.encoder)
-    network.matcher.load_state_dict(encoder.matcher.state_dict())
-    network.tokenizer = encoder.tokenizer
-    names = map(readable_name, train.classes)
-    network.table = text_vectors(encoder, [*train.texts, *test.texts, *strange, *names])
+    network = Tabled.of(MatchingNetwork.from_encoder())
+    # Everything at once: what is timed below comes after embedding.
+    network.embed([*train.texts, *test.texts, *strange, *map(readable_name, train.classes)])
     results: dict[str, Any] = {}
     for shot in arguments.shots:
         draws = [one_draw(network, train, test, list(strange), shot, seed) for seed in range(arguments.draws)]

@@ -88,6 +88,11 @@ def test_words_as_other_programs_take_them():
 def test_a_flag_by_itself_is_true():
     [found] = parse(["--private", "--to", "me/bot", "license=mit", "--create-pr"], PushArguments)
     assert found.private and found.create_pr and (found.to, found.license) == ("me/bot", "mit")
+    for words in (["--license", "--private"], ["--to"], ["--to", "private=true"]):
+        with pytest.raises(ValueError, match=f"{words[0]} needs a value"):
+            parse(words, PushArguments)
+    [training] = parse(["--resume-from-checkpoint", "n_episodes=2"], EpisodicTrainingArguments)
+    assert training.resume_from_checkpoint == "true"
 
 
 def test_a_dash_is_standard_input():

@@ -1,6 +1,7 @@
 """diagnose, adapt, push and card, as they are typed."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -40,7 +41,9 @@ def test_diagnose(support, encoder_folder, tmp_path, capsys):
 def test_adapt(support, encoder_folder, tmp_path, capsys, method):
     words = ["adapt", "--support", str(support), "--model", str(encoder_folder), "--method", method]
     assert main([*words, "--output", str(tmp_path / "bot"), "--rounds", "1"]) == 0
-    assert f"adapted ({method})" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"adapted ({method})" in out and re.search(r"expected accuracy before \d+\.\d ± \d+\.\d %", out)
+    assert (", after " in out) == (method == "memory")
     again = FewShotClassifier.from_pretrained(tmp_path / "bot")
     assert len(again.support) == 9 and again._state.is_adapted == (method == "memory")
     assert main(words) == 2 and "give output=FOLDER" in capsys.readouterr().err
@@ -71,6 +74,7 @@ def test_push(encoder_folder, tmp_path):
         done = subprocess.run([*command, "--private"], env={**environment, "HF_TOKEN": "secret"}, **options)
         assert done.returncode == 0, done.stderr
         assert "me/bot" in done.stdout and "models/me/bot" in server.private
+        assert "with the texts of 2 examples; the repository is private" in done.stdout
 
 
 @pytest.mark.parametrize("command", ["classify", "diagnose", "adapt", "push", "card"])

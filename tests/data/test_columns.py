@@ -29,6 +29,7 @@ def test_texts_of_any_container(kind):
         (["a", "b", 7], TypeError, r"row 2 is 7 \(int\)"),
         (["a", ""], ValueError, "row 1 is empty"),
         (["\t\n"], ValueError, "row 0 is empty"),
+        (["fine é", "half \ud800"], ValueError, "row 1 is not valid Unicode"),
     ],
 )
 def test_a_bad_text_is_named_with_its_row(rows, error, sentence):
@@ -59,3 +60,10 @@ def test_an_unlabelled_row_of_a_classlabel_is_named():
     rows = Dataset.from_dict({"l": [0, -1]}, Features({"l": ClassLabel(names=["no", "yes"])}))
     with pytest.raises(ValueError, match="row 1 has no label"):
         label_names(rows, "l", "pets")
+
+
+def test_a_table_is_not_texts():
+    table = {"text": ["a", "b"], "label": ["x", "y"]}
+    for kind in (pd.DataFrame(table), Dataset.from_dict(table), table, np.array([["a", "b"]])):
+        with pytest.raises(TypeError, match=r"texts is a table \(\w+\); pass one column of it"):
+            check_texts(kind)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,75 @@ def test_what_cannot_be_is_said(model, options, sentence):
         clf.adapt(**{"method": "encoder", **options})
     with pytest.raises(ValueError, match="knows only the class 'track'"):
         clf.remove("refund").adapt("encoder")
+
+
+def test_a_trained_encoder_is_not_judged_by_what_it_was_trained_on(model, data, tmp_path):
+    texts, labels = data[0], [*data[1][1:], data[1][0]]  # one label in three is wrong
+    clf = FewShotClassifier(model).fit(texts, labels)
+    honest, confidence = clf.diagnose(), clf.confidence
+    clf.adapt("encoder", rounds=20, learning_rate=3e-3)
+    assert clf._state.model is not model and clf.predict(texts).tolist() == labels  # learned by heart
+    report = clf.diagnose()
+    assert report.accuracy == honest.accuracy and report.before_learning and not honest.before_learning
+    assert "before the encoder learned these examples" in str(report)
+    assert [item.text for item in report.doubtful] == [item.text for item in honest.doubtful]
+    lowered = (model.matcher.temperature / clf.network.matcher.temperature).item()
+    assert lowered == pytest.approx(2.0)
+    assert clf.confidence.temperature == pytest.approx(lowered * confidence.temperature)
+    assert replace(clf.confidence, temperature=confidence.temperature) == confidence
+    confidence = clf.confidence
+    assert "before the encoder was adapted to them" in str(clf.model_card("me/bot"))
+    clf.save_pretrained(tmp_path / "bot")
+    for change in (
+        lambda bot: bot,
+        lambda bot: bot.add(["something new"], labels[0]),
+        lambda bot: bot.reset(),
+        lambda bot: bot.remove(ids=bot.support.ids[:1]),
+        lambda bot: bot.fit(texts, labels),
+        lambda bot: bot.fit(["something new", "and this"], ["this", "that"]).add(texts[:1], labels[0]),
+    ):
+        again = change(FewShotClassifier.from_pretrained(tmp_path / "bot"))
+        with pytest.raises(ValueError, match="the encoder was trained on these examples"):
+            again.diagnose()
+        assert again.expected_accuracy is None
+    assert FewShotClassifier.from_pretrained(tmp_path / "bot").confidence == confidence
+    others = FewShotClassifier.from_pretrained(tmp_path / "bot").fit(["one", "two", "three", "four"], [*"aabb"])
+    assert not others.diagnose().before_learning  # the encoder has seen none of them
+    tuned_twice = FewShotClassifier.from_pretrained(tmp_path / "bot").adapt("encoder", rounds=1)
+    assert tuned_twice.reset().expected_accuracy is None
+    smaller = FewShotClassifier(model).fit(TEXTS, LABELS).adapt("encoder", rounds=1).remove("refund")
+    assert smaller.add(["a refund"], "refund").predict(["a refund"]).tolist() == ["refund"]  # one class in between
+    clf.add(["something new"], labels[0])  # what is known from before is asked anew
+    grown = FewShotClassifier(model).fit([*texts, "something new"], [*labels, labels[0]])
+    assert clf.expected_accuracy == grown.expected_accuracy and len(clf.diagnose().doubtful) == len(texts) + 1
+    temperatures = [c.adapt("memory").confidence.temperature for c in (clf, grown)]
+    assert temperatures[0] == pytest.approx(temperatures[1], abs=1e-3)  # keys have a scale of their own
+    assert not clf.reset().diagnose().before_learning
+    with pytest.warns(UserWarning, match="confidence is fitted on what it knows"):
+        FewShotClassifier.from_pretrained(tmp_path / "bot").adapt("memory")
+
+
+def test_what_the_class_keys_knew_does_not_outlive_them(model, data, tmp_path):
+    plain = FewShotClassifier(model).fit(*data)
+    expected, accuracy = plain.confidence, plain.expected_accuracy
+    keyed = FewShotClassifier(model, adaptation="memory").fit(*data)
+    assert keyed.confidence != expected
+    keyed.save_pretrained(tmp_path / "bot")
+    again = FewShotClassifier.from_pretrained(tmp_path / "bot")
+    assert again.confidence == keyed.confidence
+    for name in ("temperature", "familiarity_mean", "familiarity_spread"):
+        assert getattr(again.reset().confidence, name) == pytest.approx(getattr(expected, name), abs=1e-4)
+    tuned = keyed.adapt("encoder", rounds=1)
+    assert tuned.expected_accuracy == accuracy
+
+
+def test_texts_of_no_class_stay_through_every_change(minilm, tmp_path):
+    clf = FewShotClassifier(minilm).fit(TEXTS, LABELS, unknown=["what is the weather", "tell me a joke"])
+    thresholds = clf.confidence.thresholds
+    clf.add(["has it been sent"], "track")
+    clf.save_pretrained(tmp_path / "bot")
+    again = FewShotClassifier.from_pretrained(tmp_path / "bot")
+    removed = again.remove(ids=[again.support.ids[again.support.texts.index("has it been sent")]])
+    assert removed.confidence.thresholds == pytest.approx(thresholds, abs=1e-4)
+    assert removed.adapt("memory").support.unknown == ("what is the weather", "tell me a joke")
+    assert FewShotClassifier(minilm).fit(TEXTS, LABELS).confidence.thresholds != pytest.approx(thresholds, abs=1e-3)

@@ -284,3 +284,11 @@ def test_vectors_may_take_part_in_training(model):
     head = torch.nn.Linear(32, 2)
     head(model.embed(["a", "b"])).sum().backward()
     assert torch.isfinite(head.weight.grad).all()
+
+
+def test_a_misspelt_setting_is_named_with_the_nearest(encoder_folder):
+    for wrong, right in (("label_name", "label_names"), ("contxt", "context"), ("backends", "backend")):
+        with pytest.raises(
+            TypeError, match=f"there is no setting {wrong} of a Matching Network. Did you mean {right}"
+        ):
+            FewShotClassifier.from_pretrained(encoder_folder, **{wrong: True})

@@ -15,7 +15,7 @@ def answers(scale, n=4000, n_way=5, seed=0):
     truth = torch.multinomial(torch.softmax(logits, -1), 1, generator=generator)[:, 0]
     familiarity = 3 + 2 * torch.randn(n, generator=generator, dtype=torch.float64)
     labels = torch.nn.functional.one_hot(truth, n_way).double()
-    return HeldOut(torch.log_softmax(scale * logits, -1), familiarity, labels)
+    return HeldOut(torch.log_softmax(scale * logits, -1)[None], familiarity[None], labels)
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
@@ -31,7 +31,7 @@ def test_the_share_of_known_texts_that_are_refused_is_as_promised():
     fitted = Confidence.fit(answers(1.0))
     fresh = answers(1.0, seed=1)
     for rule in ("membership", "confidence", "margin"):
-        scores = fitted.scores(Answers(fresh.log_probs, fresh.familiarity), rule)
+        scores = fitted.scores(Answers(fresh.log_probs[0], fresh.familiarity[0]), rule)
         assert ((scores >= 0) & (scores <= 1)).all()
         assert (scores < fitted.threshold(rule, "auto")).mean() == pytest.approx(0.05, abs=0.015)
 
@@ -40,7 +40,7 @@ def test_unknown_texts_move_the_threshold_between_both():
     known = answers(1.0)
     strange = Answers(torch.full((500, 5), 0.2).log(), torch.linspace(-9, -6, 500).double())
     fitted = Confidence.fit(known, strange)
-    inside = fitted.scores(Answers(known.log_probs, known.familiarity), "membership")
+    inside = fitted.scores(Answers(known.log_probs[0], known.familiarity[0]), "membership")
     outside = fitted.scores(strange, "membership")
     cut = fitted.threshold("membership", "auto")
     assert outside.max() < cut <= inside.max() and (inside >= cut).mean() > 0.99
@@ -65,7 +65,7 @@ def test_nothing_to_fit_on_never_refuses():
 def test_the_threshold_of_several_labels_maximizes_f1():
     probabilities = torch.tensor([[0.5, 0.45, 0.05], [0.9, 0.05, 0.05], [0.4, 0.35, 0.25]])
     labels = torch.tensor([[1.0, 1, 0], [1, 0, 0], [1, 1, 0]])
-    fitted = Confidence.fit(HeldOut(probabilities.log(), torch.randn(3), labels))
+    fitted = Confidence.fit(HeldOut(probabilities.log()[None], torch.randn(1, 3), labels))
     chosen = fitted.probabilities(probabilities.log()) >= fitted.multi_label_threshold - 1e-6
     assert np.array_equal(chosen, labels.numpy() > 0)
 

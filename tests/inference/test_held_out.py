@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from fewtext.evaluation.statistics import mean_interval
 from fewtext.inference.classifier import FewShotClassifier
-from fewtext.inference.held_out import fold_numbers
+from fewtext.inference.held_out import ROUNDS, fold_numbers
 
 
 @pytest.mark.parametrize("adaptation", [None, "memory"])
@@ -16,7 +17,9 @@ def test_it_is_what_a_classifier_without_the_fold_answers(encoder_folder, intent
     pairs = [(text, label) for label in intents.classes[:4] for text in intents.texts_of[label][:3]]
     clf = FewShotClassifier(model, adaptation=adaptation).fit(*zip(*pairs, strict=True))
     held_out, support = clf._state.held_out, clf.support
-    folds = fold_numbers(held_out.labels.numpy(), 10)
+    rounds = 1 if adaptation else ROUNDS
+    assert held_out.log_probs.shape == (rounds, 12, 4) and held_out.correct.shape == (rounds, 12)
+    folds = fold_numbers(held_out.labels.numpy(), 10, np.arange(12))
     assert sorted(folds) == [0] * 4 + [1] * 4 + [2] * 4
     for number in range(3):
         out = [i for i in range(12) if folds[i] == number]
@@ -25,15 +28,15 @@ def test_it_is_what_a_classifier_without_the_fold_answers(encoder_folder, intent
         less.fit([support.texts[i] for i in kept], [support.labels[i] for i in kept])
         answers = less._answer([support.texts[i] for i in out])
         close = 2e-4 if adaptation is None else 2e-3
-        torch.testing.assert_close(held_out.log_probs[out], answers.log_probs, rtol=0, atol=close)
-        torch.testing.assert_close(held_out.familiarity[out], answers.familiarity, rtol=0, atol=10 * close)
-    expected = held_out.log_probs.argmax(1) == held_out.truth
+        torch.testing.assert_close(held_out.log_probs[0, out], answers.log_probs, rtol=0, atol=close)
+        torch.testing.assert_close(held_out.familiarity[0, out], answers.familiarity, rtol=0, atol=10 * close)
+    expected = held_out.log_probs.argmax(-1) == held_out.truth
     assert np.array_equal(held_out.correct, expected.numpy())
 
 
 def test_one_example_a_class_leaves_the_names(model):
     texts, labels = ["where is it", "money back"], ["track order", "get refund"]
-    assert FewShotClassifier(model).fit(texts, labels)._state.held_out.log_probs.shape == (2, 2)
+    assert FewShotClassifier(model).fit(texts, labels)._state.held_out.log_probs.shape == (1, 2, 2)
     assert FewShotClassifier(model, label_names=False).fit(texts, labels)._state.held_out is None
 
 
@@ -41,4 +44,20 @@ def test_a_class_that_goes_with_its_only_example_is_impossible(model):
     texts, labels = ["where is it", "when", "money back"], ["a", "a", "b"]
     held_out = FewShotClassifier(model, label_names=False).fit(texts, labels)._state.held_out
     [row] = [i for i in range(3) if held_out.truth[i] == 1]
-    assert held_out.log_probs[row, 1] == -torch.inf and not held_out.correct[row]
+    assert (held_out.log_probs[:, row, 1] == -torch.inf).all() and not held_out.correct[:, row].any()
+
+
+def test_rounds_draw_other_folds_and_the_order_of_the_examples_does_not_matter(minilm, intents):
+    pairs = [(text, label) for label in intents.classes[:8] for text in intents.texts_of[label][:4]]
+    held_out = FewShotClassifier(minilm).fit(*zip(*pairs, strict=True))._state.held_out
+    assert not torch.equal(held_out.log_probs[0], held_out.log_probs[1])
+    backwards = FewShotClassifier(minilm).fit(*zip(*pairs[::-1], strict=True))._state.held_out
+    torch.testing.assert_close(held_out.log_probs, backwards.log_probs, rtol=0, atol=1e-4)
+
+
+def test_the_accuracy_is_that_of_all_rounds(minilm, intents):
+    pairs = [(text, label) for label in intents.classes[:8] for text in intents.texts_of[label][:4]]
+    held_out = FewShotClassifier(minilm).fit(*zip(*pairs, strict=True))._state.held_out
+    found = held_out.log_probs.argmax(-1) == held_out.truth
+    assert held_out.accuracy.mean == pytest.approx(found.double().mean().item())
+    assert held_out.accuracy.half_width == mean_interval(found.double().mean(0)).half_width

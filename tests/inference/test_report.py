@@ -53,3 +53,9 @@ def test_the_page_is_whole_and_every_text_in_it_is_escaped(report, tmp_path):
     assert len(found.sources) == 3 and all(source.startswith("data:image/png;base64,") for source in found.sources)
     assert "&lt;script&gt;" in page and "&lt;b&gt;bold&lt;/b&gt;" in page and "<bdi>" in page
     assert re.search(r"Expected accuracy \d+\.\d ± \d+\.\d %", page)
+
+
+def test_the_page_needs_no_matplotlib(report, tmp_path, monkeypatch):
+    monkeypatch.setattr("fewtext.inference.report.find_spec", lambda name: None)
+    page = report.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<img" not in page and "No pictures: matplotlib is not installed" in page and "Expected accuracy" in page

@@ -46,3 +46,11 @@ def test_what_is_known_is_not_encoded_again(model, encoded):
     encoded.clear()
     clf.rename("refund", "returns").describe("weather", "rain and sun").update(clf.support.ids[0], label="returns")
     assert sorted(encoded) == ["rain and sun", "returns", "weather"]
+
+
+def test_names_count_where_they_are_words(model):
+    def named(labels, label_names):
+        return FewShotClassifier(model, label_names=label_names).fit(TEXTS, labels)._state.named
+
+    assert named(LABELS, "auto") and not named([1, 1, 2, 2], "auto")
+    assert named([1, 1, 2, 2], True) and not named(LABELS, False)

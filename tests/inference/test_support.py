@@ -4,7 +4,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewtext.inference.support import SupportSet, use_names
+from fewtext.inference.support import SupportSet
 
 PAIRS = [("a", "x"), ("bb", "y"), ("ccc", "x"), ("dddd", "z"), ("a", "y")]
 
@@ -124,8 +124,3 @@ def test_repeated_and_contradictory_texts_are_found():
     [rows] = support.contradictions
     assert {support.labels[i] for i in rows} == {"x", "y"}
     assert len(set(support.ids)) == 6
-
-
-def test_use_names():
-    assert use_names("auto", ["red", "blue"]) and not use_names("auto", ["1", "2"])
-    assert use_names(True, ["1"]) and not use_names(False, ["red"])

@@ -195,7 +195,7 @@ def test_wrong_encoders_are_named(tmp_path, model):
     model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="load it with from_pretrained"):
         MatchingNetwork.from_encoder(tmp_path)
-    with pytest.raises(TypeError, match="unknown settings kernal"):
+    with pytest.raises(TypeError, match="no setting kernal of a Matching Network. Did you mean kernel?"):
         MatchingNetwork.from_encoder(tmp_path, kernal="dot")
 
 

@@ -1,7 +1,7 @@
 """Pushing and loading with the real huggingface_hub client against the Hub of tests/hub_server.py."""
 
 import pytest
-from hub_client import MAKE, SHOW, run
+from hub_client import MAKE, SHOW, SHOWN, run
 from hub_server import Fault, hub
 
 
@@ -33,10 +33,10 @@ def test_push_load_and_push_again(server, tmp_path, encoder_folder):
     assert {"support.jsonl", "support.safetensors", "confidence.json"} <= set(second["files"])
     assert not {"model.safetensors", "tokenizer.json"} & set(second["files"])
     assert again[0] == ["greet", "refund", "track"]
-    assert run(server, tmp_path, load + SHOW, cache="third") == again
-    assert run(server, tmp_path, load + SHOW, cache="third", HF_HUB_OFFLINE="1") == again
     old = load.replace("'me/bot'", f"'me/bot', revision='{first['sha']}'")
-    assert run(server, tmp_path, old + SHOW, cache="third") == pushed
+    both = f"{old}old = {SHOWN}\n{load}print(json.dumps([old, {SHOWN}]))"
+    assert run(server, tmp_path, both, cache="third") == [pushed, again]
+    assert run(server, tmp_path, load + SHOW, cache="third", HF_HUB_OFFLINE="1") == again
 
 
 def test_without_texts_privately_as_a_branch_and_as_a_pull_request(server, tmp_path, encoder_folder):
@@ -46,42 +46,42 @@ def test_without_texts_privately_as_a_branch_and_as_a_pull_request(server, tmp_p
         "clf.push_to_hub('me/bot', include_texts=False, revision='quiet', commit_message='no texts')\n"
         "clf.remove('refund').add(['x y'], 'other').push_to_hub('me/bot', create_pr=True)\n"
     )
-    run(server, tmp_path, code + "print(1)")
-    assert "models/me/bot" in server.private
-    _, quiet, request = server.commits
+    refused = (
+        "clf.push_to_hub('me/open')\n"
+        "try:\n    clf.add(['z'], 'other').push_to_hub('me/open', private=True)\n"
+        "except PermissionError as error:\n    print(json.dumps(str(error)))"
+    )
+    assert "me/open is there already and is public, so nothing was pushed" in run(server, tmp_path, code + refused)
+    assert "models/me/bot" in server.private and "models/me/open" not in server.private
+    _, quiet, request, _ = server.commits
     assert (quiet["message"], quiet["revision"]) == ("no texts", "quiet") and "support.jsonl" in quiet["deleted"]
     assert request["revision"].startswith("refs/pr/")
     load = "clf = FewShotClassifier.from_pretrained('me/bot', revision='quiet')\n"
-    show = "print(json.dumps([clf.predict(['a return']).tolist(), clf.support.has_texts]))"
-    assert run(server, tmp_path, load + show, cache="other") == [["refund"], False]
-    assert run(server, tmp_path, load.replace(", revision='quiet'", "") + SHOW, cache="other")[0] == [
-        "refund",
-        "track",
-    ]
+    load += "quiet = [clf.predict(['a return']).tolist(), clf.support.has_texts]\n"
+    load += "clf = FewShotClassifier.from_pretrained('me/bot')\nprint(json.dumps([quiet, clf.classes_.tolist()]))"
+    assert run(server, tmp_path, load, cache="other") == [[["refund"], False], ["refund", "track"]]
 
 
-@pytest.mark.parametrize(
-    ("call", "environment", "error", "sentence"),
-    [
-        ("clf.push_to_hub('me/bot')", {"HF_TOKEN": "wrong"}, "PermissionError", "refused the access token for me/bot"),
-        ("FewShotClassifier.from_pretrained('me/nothing')", {}, "OSError", "there is no me/nothing on the Hub"),
-        (
-            "clf.push_to_hub('me/bot'); FewShotClassifier.from_pretrained('me/bot', revision='nope')", {}, "OSError",
-            "me/bot has no revision 'nope'",
-        ),
-    ],
-)  # fmt: skip
-def test_what_goes_wrong_is_said(server, tmp_path, encoder_folder, call, environment, error, sentence):
+def test_what_goes_wrong_is_said(server, tmp_path, encoder_folder):
     make = MAKE.format(encoder=str(encoder_folder))
-    message = run(server, tmp_path, make + call, fails=True, **environment)
-    assert message.startswith((error, "FileNotFoundError")) and sentence in message
+    message = run(server, tmp_path, make + "clf.push_to_hub('me/bot')", fails=True, HF_TOKEN="wrong")
+    assert message.startswith("PermissionError") and "refused the access token for me/bot" in message
+    code = make + (
+        "clf.push_to_hub('me/bot')\nsaid = []\n"
+        "for name, revision in (('me/nothing', None), ('me/bot', 'nope')):\n"
+        "    try:\n        FewShotClassifier.from_pretrained(name, revision=revision)\n"
+        "    except OSError as error:\n        said.append(str(error))\n"
+        "print(json.dumps(said))"
+    )
+    nothing, nope = run(server, tmp_path, code)
+    assert "there is no me/nothing on the Hub" in nothing and "me/bot has no revision 'nope'" in nope
 
 
 def test_a_cut_upload_changes_nothing_and_the_retry_succeeds(server, tmp_path, encoder_folder):
     make = MAKE.format(encoder=str(encoder_folder))
     server.faults += [Fault("PUT", ".git/lfs/")] * 12  # the client tries each file five times more by itself
     message = run(server, tmp_path, make + "clf.push_to_hub('me/bot')", fails=True)
-    assert message.startswith("ConnectionError") and "was cut while me/bot was on its way" in message
+    assert message.startswith("ConnectionError") and "the connection to the Hub failed over me/bot" in message
     assert not server.commits
     server.faults.clear()
     run(server, tmp_path, make + "clf.push_to_hub('me/bot')\nprint(1)")
@@ -105,7 +105,7 @@ def test_a_cut_download_leaves_nothing_half_and_the_retry_succeeds(server, tmp_p
     load = "clf = FewShotClassifier.from_pretrained('me/bot')\n"
     server.faults += [Fault("GET", "model.safetensors")] * 12
     message = run(server, tmp_path, load + SHOW, cache="other", fails=True)
-    assert message.startswith("OSError") and "was cut while me/bot was on its way" in message
+    assert message.startswith("OSError") and "the connection to the Hub failed over me/bot" in message
     server.faults.clear()
     assert run(server, tmp_path, load + SHOW, cache="other") == pushed
 

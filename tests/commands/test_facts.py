@@ -1,0 +1,49 @@
+from hub_client import run
+from hub_server import hub
+from huggingface_hub import ModelCard
+
+from fewtext.commands.arguments import DataArguments
+from fewtext.commands.facts import training_facts
+from fewtext.sharing.model_card import model_card
+from fewtext.training.arguments import EpisodicTrainingArguments
+
+ROWS = [{"setting": "5-way 1-shot", "accuracy": 0.5, "interval": 0.02, "episodes": 600}]
+
+
+def test_the_card_of_a_run(tmp_path, model):
+    data = DataArguments(data=["me/intents", {"source": "mine.csv"}], licenses={"me/intents": "cc-by-4.0"})
+    training = EpisodicTrainingArguments(str(tmp_path), n_episodes=20, way=[5, 10], shot=1, query=3, names=0.5, seed=7)
+    facts = training_facts("me/model", model, data, training, 20, ROWS)
+    card = model_card(facts)
+    assert facts.data == {"me/intents": "cc-by-4.0", "mine.csv": ""}
+    assert card.data.datasets == ["me/intents"]
+    assert "| me/intents | cc-by-4.0 |" in card.text and "| mine.csv | not stated |" in card.text
+    assert "20 episodes of 5 to 10 classes, 1 examples and 3 queries a class; class names in 50% of them" in card.text
+    assert "seed 7" in card.text
+    [result] = card.data.eval_results
+    assert result.metric_value == 50.0 and "5-way 1-shot, 600 episodes" in result.metric_name
+
+
+def test_a_recipe_pushes_its_model_with_results_in_the_card(tmp_path, encoder_folder):
+    arguments = [
+        f"model={encoder_folder}", "n_episodes=2", "save_strategy=no", "eval_strategy=no", "test_episodes=10", "way=5",
+        f"output_dir={tmp_path / 'run'}", "licenses={fewtext/intents: apache-2.0}", "push_to_hub=true",
+        "hub_model_id=me/model", "hub_token=secret", "hub_private_repo=true",
+    ]  # fmt: skip
+    code = (
+        "from fewtext.commands.arguments import parse\n"
+        "from fewtext.commands.train import ARGUMENTS, train\n"
+        f"train(*parse({arguments!r}, *ARGUMENTS))\nprint(1)"
+    )
+    with hub(tmp_path / "hub", token="secret") as server:
+        run(server, tmp_path, code)
+        [commit] = server.commits
+        assert commit["message"] == "End of training"
+        assert {"model.safetensors", "config.json", "tokenizer.json", "README.md"} <= set(commit["files"])
+        loaded = run(
+            server, tmp_path, "print(len(MatchingNetwork.from_pretrained('me/model').embed(['a'])))", cache="x"
+        )
+    assert loaded == 1
+    card = ModelCard.load(tmp_path / "run" / "model" / "README.md")
+    assert {result.metric_type for result in card.data.eval_results} == {"accuracy"}
+    assert "| fewtext/intents | apache-2.0 |" in card.text and "me/model" in card.text
