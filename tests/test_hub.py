@@ -20,6 +20,7 @@ def run(tmp_path):
     with hub(tmp_path / "hub") as (address, requests):
         environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
         environment |= {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1"}
+        environment["HF_HUB_DISABLE_TELEMETRY"] = "1"  # telemetry asks the Hub which agents there are, also offline
 
         def run(code, **more):
             done = subprocess.run(

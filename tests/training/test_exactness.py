@@ -58,7 +58,7 @@ def assert_same(one, other, atol=1e-6):
         assert first.keys() == second.keys()
         assert max(abs(first[step] - second[step]) for step in first) <= atol, (key, first, second)
     for name, weight in one[1].items():
-        torch.testing.assert_close(other[1][name], weight, rtol=0, atol=atol, msg=name)
+        torch.testing.assert_close(other[1][name], weight, rtol=0, atol=atol, msg=lambda m, name=name: f"{name}: {m}")
 
 
 def test_it_learns(undisturbed):
