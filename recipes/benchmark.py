@@ -14,10 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from benchmarks.catalog import META_TRAINED, METHODS
 from benchmarks.jobs import Job, measure
-from benchmarks.methods import METHODS
 from benchmarks.problems import SUITES
 from benchmarks.tables import write_report
+from benchmarks.trained import RECIPE_OF
 
 from fewtext.commands.arguments import describe, parse
 
@@ -30,7 +31,8 @@ class BenchmarkArguments:
 
     Args:
         suites: Parts of the benchmark.
-        methods: Methods; by default the frozen peers and fewtext without training.
+        methods: Methods; by default the frozen peers and fewtext without training. Networks that are meta-trained
+            (siamese encoder, prototypical network, fewtext meta-trained) leave out suites without training classes.
         names: With label names as examples, without, or both.
         shots: Examples a class; by default those of the suite.
         draws: Draws; by default those of the suite.
@@ -64,6 +66,7 @@ def benchmark(arguments: BenchmarkArguments) -> None:
         Job(suite, method, names, arguments.shots, arguments.draws, str(folder / "results.jsonl"))
         for suite in arguments.suites
         for method in arguments.methods
+        if method not in META_TRAINED or suite in RECIPE_OF
         for names in arguments.names
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}

@@ -190,6 +190,48 @@ def test_the_benchmark_goes_on_where_it_stopped(corpora, encoder_folder, tmp_pat
     assert (tmp_path / "clinc150-oos.png").stat().st_size > 1000
 
 
+def fold_of(intents, folder):
+    """A fold: four classes to learn from, four to validate on, four to test on."""
+    folder.mkdir(parents=True)
+    for k, split in enumerate(("train", "validation", "test")):
+        with (folder / f"{split}.csv").open("w", newline="") as file:
+            rows = [(text, label) for label in intents.classes[4 * k : 4 * k + 4] for text in intents.texts_of[label]]
+            csv.writer(file).writerows([("text", "label"), *rows])
+    return folder
+
+
+def test_trained_peers_learn_from_the_episodes_of_the_recipe(intents, encoder_folder, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(RECIPES)
+    from benchmarks.catalog import META_TRAINED, METHODS
+    from benchmarks.jobs import solve
+    from benchmarks.problems import Problem
+    from benchmarks.trained import KINDS, RECIPE_OF, MetaTrained
+
+    fold = fold_of(intents, tmp_path / "01")
+    texts = [intents.texts_of[label][i] for label in intents.classes[8:12] for i in range(2)]
+    labels = [label for label in intents.classes[8:12] for _ in range(2)]
+    problem = Problem("banking77-episodes", "4-way 2-shot", 0, texts, labels, texts, labels, str(fold))
+    fast = ("n_episodes=2", "way=3", "eval_way=2", "eval_episodes=2", "save_strategy=no", f"model={encoder_folder}")
+    method = MetaTrained(False, "prototypical", (*fast, "use_cpu=true"))
+    for _ in range(2):  # the second time it is there already
+        method.of = None
+        method.prepare(problem, tmp_path)
+    assert (method.network.config.class_vote, method.network.config.context) == ("prototype", "none")
+    figures = solve(method, problem)
+    assert figures["accuracy"] == 100 and figures["meta-training seconds"] > 0  # the queries are the examples
+    with pytest.raises(ValueError, match="cr has no training classes; banking77-episodes, clinc150-episodes, arsc"):
+        method.prepare(Problem("cr", "", 0, texts, labels, texts, labels), tmp_path)
+    for suite in RECIPE_OF:
+        runs = []
+        for kind in KINDS:
+            words = MetaTrained(False, kind).command(suite, fold, tmp_path)[1:]
+            _, model, training, test = parse([*words, "use_cpu=true"], *ARGUMENTS)
+            assert (model.model_settings["context"] == "lstm") == (kind == "matching") and test.test_way == 2
+            runs.append({key: value for key, value in training.to_dict().items() if key != "logging_dir"})
+        assert all(run == runs[0] for run in runs)  # the same episodes, optimizer and seed
+    assert set(META_TRAINED) <= set(METHODS)
+
+
 def test_what_the_benchmark_charges_for_vectors_is_what_encoding_them_costs(monkeypatch):
     monkeypatch.syspath_prepend(RECIPES)
     from benchmarks.methods import VectorTable

@@ -60,10 +60,13 @@ class ModelArguments:
     Args:
         model: A fewtext model to go on from, or an encoder (folder or Hub id); by default all-MiniLM-L6-v2.
         model_settings: Fields of `MatchingNetworkConfig`, for an encoder.
+        adapter_rank: Train a low-rank adapter of the encoder instead of all its weights; it is saved in `adapter/`,
+            and merged into the model. Needs the extra `adapter`.
     """
 
     model: str | None = None
     model_settings: dict[str, Any] = field(default_factory=dict)
+    adapter_rank: int | None = None
 
 
 @dataclass

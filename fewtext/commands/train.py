@@ -16,6 +16,7 @@ from fewtext.commands.facts import training_facts
 from fewtext.data.tasks import Task
 from fewtext.evaluation.plots import plot_learning_curve
 from fewtext.folders import replaced_folder
+from fewtext.models.adapters import add_adapter, merge_adapter
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.sharing.hub import CARD_FILE
 from fewtext.sharing.model_card import CardFacts, model_card
@@ -30,7 +31,8 @@ def train(
 ) -> dict[str, Any]:
     """Run a recipe: load, split, measure, meta-train, measure again, save.
 
-    Writes in `output_dir`: `model/` with its card, `results.json`, `learning_curve.png` and the checkpoints;
+    Writes in `output_dir`: `model/` with its card, `results.json`, `learning_curve.png` and the checkpoints, and
+    `adapter/` where `adapter_rank` is given;
     with `push_to_hub=true` the model also goes to `hub_model_id`.
 
     Returns:
@@ -51,7 +53,11 @@ def train(
     parts = load_parts(data)
     set_seed(training.seed)  # the new parameters start at random
     network = load_model(model)
+    if model.adapter_rank is not None:
+        add_adapter(network, model.adapter_rank)
     trainer = EpisodicTrainer(network, training, parts["train"], parts["validation"])
+    if model.adapter_rank is not None and trainer.is_fsdp_enabled:
+        raise ValueError("an adapter is small and cannot be sharded; leave adapter_rank or FSDP out.")
     main = trainer.is_world_process_zero()
     if main:
         for part, tasks in parts.items():
@@ -61,6 +67,8 @@ def train(
     trainer.train(resume_from_checkpoint=True if resume else training.resume_from_checkpoint)
     seconds = time.perf_counter() - started
     network = trainer.whole_model()
+    if model.adapter_rank is not None and main:
+        merge_adapter(network, folder / "adapter")
     results, facts = _finish(network, trainer, data, test, parts, before, seconds, folder) if main else ({}, None)
     trainer.accelerator.wait_for_everyone()
     if training.push_to_hub and (commit := trainer.push_to_hub(facts=facts)) is not None:

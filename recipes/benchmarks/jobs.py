@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from benchmarks.methods import METHODS, Method, VectorTable
+from benchmarks.catalog import METHODS
+from benchmarks.methods import Method, VectorTable
 from benchmarks.problems import Problem, problems
+from benchmarks.trained import MetaTrained
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 T = TypeVar("T")
@@ -45,6 +47,8 @@ def measure(job: Job) -> None:
         return
     method = METHODS[job.method](job.names)
     for problem in todo:
+        if isinstance(method, MetaTrained):
+            method.prepare(problem, file.parent / "models")
         record = {"problem": problem.key, "suite": problem.suite, "setting": problem.setting, "draw": problem.draw}
         record |= {"method": job.title, **solve(method, problem)}
         with file.open("a", encoding="utf-8") as opened:
@@ -65,6 +69,8 @@ def solve(method: Method, problem: Problem) -> dict[str, Any]:
         "adaptation CPU seconds": fit_seconds,
         "CPU ms a text": 1000 * predict_seconds / len(queries),
     }
+    if isinstance(method, MetaTrained):
+        figures["meta-training seconds"] = method.training_seconds
     if len(known) < len(problem.truth):
         belonging = method.belonging(list(problem.queries))
         is_known = np.asarray([label is not None for label in problem.truth])

@@ -182,30 +182,15 @@ def logistic_regression(c: float) -> Callable[[], Any]:
     return lambda: LogisticRegression(C=c, max_iter=1000)
 
 
-def _centroid() -> Any:
+def nearest_centroid() -> Any:
+    """Return the classifier by the nearest mean."""
     from sklearn.neighbors import NearestCentroid
 
     return NearestCentroid()
 
 
-def _neighbour() -> Any:
+def nearest_neighbour() -> Any:
+    """Return the classifier by the nearest example."""
     from sklearn.neighbors import KNeighborsClassifier
 
     return KNeighborsClassifier(1, metric="cosine")
-
-
-PEERS: dict[str, Callable[[bool], Method]] = {
-    "nearest centroid": lambda names: Frozen(_centroid, names),
-    "1-nearest neighbour": lambda names: Frozen(_neighbour, names),
-    "logistic regression C=1": lambda names: Frozen(logistic_regression(1.0), names),
-    "logistic regression C=100": lambda names: Frozen(logistic_regression(100.0), names),
-    "SetFit, 5 iterations": lambda names: SetFit(names, 5),
-    "SetFit": lambda names: SetFit(names, None),
-}
-OURS: dict[str, Callable[[bool], Method]] = {
-    "fewtext fit": lambda names: Fewtext(names),
-    "fewtext adapt memory": lambda names: Fewtext(names, "memory"),
-    "fewtext adapt encoder": lambda names: Fewtext(names, "encoder"),
-    "fewtext adapt encoder, memory": lambda names: Fewtext(names, "encoder", "memory"),
-}
-METHODS = PEERS | OURS

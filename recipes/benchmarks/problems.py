@@ -26,6 +26,7 @@ class Problem:
         labels: The class of each.
         queries: The texts to classify.
         truth: The class of each; None for a text of no class.
+        training: Folder whose training classes or tasks networks may learn from before.
     """
 
     suite: str
@@ -35,6 +36,7 @@ class Problem:
     labels: tuple[str, ...]
     queries: tuple[str, ...]
     truth: tuple[str | None, ...]
+    training: str | None = None
 
     @property
     def key(self) -> str:
@@ -110,7 +112,7 @@ def _episodes(suite: str, folder: Path, way: int, shot: int, n_episodes: int) ->
         for e in draw_episodes([task], EpisodeSetting(way, shot, 5), n_episodes, seed=0):
             labels, truth = ([e.classes[i] for i in rows] for rows in (e.support_labels, e.query_labels))
             draw = 10_000 * number + e.number
-            yield Problem(suite, setting, draw, e.support_texts, tuple(labels), e.query_texts, tuple(truth))
+            yield Problem(suite, setting, draw, e.support_texts, tuple(labels), e.query_texts, tuple(truth), str(fold))
 
 
 def _arsc(folder: Path) -> Iterator[Problem]:
@@ -119,4 +121,4 @@ def _arsc(folder: Path) -> Iterator[Problem]:
     for draw, name in enumerate(names):
         [support], [test] = (load_tasks(str(folder / name), split=split) for split in ("train", "test"))
         setting = "the given 5 examples a class"
-        yield Problem("arsc", setting, draw, support.texts, support.labels, test.texts, test.labels)
+        yield Problem("arsc", setting, draw, support.texts, support.labels, test.texts, test.labels, str(folder))

@@ -8,11 +8,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.methods import PEERS
+from benchmarks.catalog import PEERS
 
 from fewtext.evaluation.statistics import Estimate, mean_interval
 
-COLUMNS = ("AUROC", "FPR95", "adaptation CPU seconds", "CPU ms a text", "peak MB")
+COLUMNS = ("AUROC", "FPR95", "meta-training seconds", "adaptation CPU seconds", "CPU ms a text", "peak MB")
 
 Records = dict[int, dict[str, Any]]
 """The figures of each draw."""

@@ -1,9 +1,11 @@
 """train, evaluate and demo as the command line runs them, on the tiny encoder."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from fewtext.cli import main
 from fewtext.models.modeling import MatchingNetwork
@@ -96,3 +98,26 @@ def test_a_wrong_column_is_named_by_train(tmp_path, capsys):
         (tmp_path / f"{split}.csv").write_text("text,label\na,x\nb,y\n")
     assert main(["train", f"data={tmp_path}", "text_column=body", f"output_dir={tmp_path / 'o'}"]) == 2
     assert "has no column 'body'; its columns are 'text', 'label'" in capsys.readouterr().err
+
+
+def test_an_adapter_is_trained_saved_and_merged(encoder_folder, tmp_path):
+    words = ["train", f"model={encoder_folder}", f"output_dir={tmp_path}", "split_by=classes", *FAST, "save_steps=2"]
+    assert main([*words, "adapter_rank=2", "learning_rate=1e-2"]) == 0
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
+    assert sorted(file.name for file in (tmp_path / "adapter").iterdir()) == [
+        "adapter_config.json", "adapter_model.safetensors"
+    ]  # fmt: skip
+    assert str(encoder_folder) not in (tmp_path / "adapter" / "adapter_config.json").read_text()
+    before = MatchingNetwork.from_encoder(encoder_folder)
+    after = MatchingNetwork.from_pretrained(tmp_path / "model")
+    texts = ["a refund please", "where is my parcel"]
+    assert set(after.encoder.state_dict()) == set(before.encoder.state_dict())
+    assert not torch.allclose(after.embed(texts), before.embed(texts), atol=1e-3)
+    whole = after.encoder.state_dict()
+    for folder in (tmp_path / "adapter", tmp_path / "model"):
+        shutil.rmtree(folder)
+    (tmp_path / "results.json").unlink()
+    shutil.rmtree(tmp_path / "checkpoint-4")  # as if it had been killed after step 2
+    assert main([*words, "adapter_rank=2", "learning_rate=1e-2", "resume_from_checkpoint=true"]) == 0
+    for name, weight in MatchingNetwork.from_pretrained(tmp_path / "model").encoder.state_dict().items():
+        assert torch.equal(weight, whole[name]), name
