@@ -33,6 +33,7 @@ class BenchmarkArguments:
         suites: Parts of the benchmark.
         methods: Methods; by default the frozen peers and fewtext without training. Networks that are meta-trained
             (siamese encoder, prototypical network, fewtext meta-trained) leave out suites without training classes.
+        model: Folder of a fewtext model that fewtext starts from; by default the untrained encoder, as its peers.
         names: With label names as examples, without, or both.
         shots: Examples a class; by default those of the suite.
         draws: Draws; by default those of the suite.
@@ -44,6 +45,7 @@ class BenchmarkArguments:
 
     suites: list[str] = field(default_factory=lambda: list(SUITES))
     methods: list[str] = field(default_factory=lambda: [*FROZEN, "fewtext fit", "fewtext adapt memory"])
+    model: str | None = None
     names: list[bool] = field(default_factory=lambda: [True, False])
     shots: list[int] | None = None
     draws: int | None = None
@@ -63,7 +65,7 @@ def benchmark(arguments: BenchmarkArguments) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     number, parts = map(int, arguments.part.split("/"))
     jobs = [
-        Job(suite, method, names, arguments.shots, arguments.draws, str(folder / "results.jsonl"))
+        Job(suite, method, names, arguments.shots, arguments.draws, str(folder / "results.jsonl"), arguments.model)
         for suite in arguments.suites
         for method in arguments.methods
         if method not in META_TRAINED or suite in RECIPE_OF

@@ -1,4 +1,4 @@
-"""The methods by name: the peers, and fewtext."""
+"""The methods by name: the peers, and fewtext. Each is made from whether names count, and the model of fewtext."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from benchmarks.methods import (
 )
 from benchmarks.trained import MetaTrained
 
-PEERS: dict[str, Callable[[bool], Method]] = {
-    "nearest centroid": lambda names: Frozen(nearest_centroid, names),
-    "1-nearest neighbour": lambda names: Frozen(nearest_neighbour, names),
-    "logistic regression C=1": lambda names: Frozen(logistic_regression(1.0), names),
-    "logistic regression C=100": lambda names: Frozen(logistic_regression(100.0), names),
-    "SetFit, 5 iterations": lambda names: SetFit(names, 5),
-    "SetFit": lambda names: SetFit(names, None),
-    "siamese encoder": lambda names: MetaTrained(names, "siamese"),
-    "prototypical network": lambda names: MetaTrained(names, "prototypical"),
+PEERS: dict[str, Callable[[bool, str | None], Method]] = {
+    "nearest centroid": lambda names, model: Frozen(nearest_centroid, names),
+    "1-nearest neighbour": lambda names, model: Frozen(nearest_neighbour, names),
+    "logistic regression C=1": lambda names, model: Frozen(logistic_regression(1.0), names),
+    "logistic regression C=100": lambda names, model: Frozen(logistic_regression(100.0), names),
+    "SetFit, 5 iterations": lambda names, model: SetFit(names, 5),
+    "SetFit": lambda names, model: SetFit(names, None),
+    "siamese encoder": lambda names, model: MetaTrained(names, "siamese"),
+    "prototypical network": lambda names, model: MetaTrained(names, "prototypical"),
 }
-OURS: dict[str, Callable[[bool], Method]] = {
-    "fewtext fit": lambda names: Fewtext(names),
-    "fewtext adapt memory": lambda names: Fewtext(names, "memory"),
-    "fewtext adapt encoder": lambda names: Fewtext(names, "encoder"),
-    "fewtext adapt encoder, memory": lambda names: Fewtext(names, "encoder", "memory"),
-    "fewtext meta-trained": lambda names: MetaTrained(names, "matching"),
+OURS: dict[str, Callable[[bool, str | None], Method]] = {
+    "fewtext fit": lambda names, model: Fewtext(names, model=model),
+    "fewtext adapt memory": lambda names, model: Fewtext(names, "memory", model=model),
+    "fewtext adapt encoder": lambda names, model: Fewtext(names, "encoder", model=model),
+    "fewtext adapt encoder, memory": lambda names, model: Fewtext(names, "encoder", "memory", model=model),
+    "fewtext meta-trained": lambda names, model: MetaTrained(names, "matching"),
 }
 METHODS = PEERS | OURS
 META_TRAINED = ("siamese encoder", "prototypical network", "fewtext meta-trained")

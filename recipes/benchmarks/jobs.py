@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from benchmarks.catalog import METHODS
+from benchmarks.catalog import METHODS, PEERS
 from benchmarks.methods import Method, VectorTable
 from benchmarks.problems import Problem, problems
 from benchmarks.trained import MetaTrained
@@ -30,11 +30,13 @@ class Job:
     shots: list[int] | None
     draws: int | None
     file: str
+    model: str | None = None
 
     @property
     def title(self) -> str:
         """The method as the table calls it."""
-        return f"{self.method}, names" if self.names else self.method
+        method = self.method if self.model is None or self.method in PEERS else f"{self.method} from {self.model}"
+        return f"{method}, names" if self.names else method
 
 
 def measure(job: Job) -> None:
@@ -45,7 +47,7 @@ def measure(job: Job) -> None:
     todo = [p for p in problems(job.suite, job.shots, job.draws) if (p.key, job.title) not in done]
     if not todo:
         return
-    method = METHODS[job.method](job.names)
+    method = METHODS[job.method](job.names, job.model)
     for problem in todo:
         if isinstance(method, MetaTrained):
             method.prepare(problem, file.parent / "models")

@@ -140,10 +140,10 @@ class Tabled(MatchingNetwork):
 
 
 class Fewtext:
-    """fewtext, adapted or not."""
+    """fewtext, adapted or not, on a model of its own or on the untrained encoder."""
 
-    def __init__(self, names: bool, *adaptations: str) -> None:
-        network = MatchingNetwork.from_encoder()
+    def __init__(self, names: bool, *adaptations: str, model: str | None = None) -> None:
+        network = MatchingNetwork.from_encoder() if model is None else MatchingNetwork.from_pretrained(model)
         self.network = network if "encoder" in adaptations else Tabled.of(network)
         self.adaptations = adaptations
         self.names = names
