@@ -128,6 +128,7 @@ class ClassifyArguments(SupportArguments):
         top_k: How many classes to name for each text.
         abstain: When to name none (an empty label in CSV, null in JSONL): `auto`, or a threshold between 0 and 1;
             by default as the classifier was saved.
+        abstain_by: What is compared: `membership`, `confidence` or `margin`; by default as the classifier was saved.
         explain: How many of the examples behind an answer to write with it, in JSONL or on the screen.
     """
 
@@ -138,6 +139,7 @@ class ClassifyArguments(SupportArguments):
     resume: bool = False
     top_k: int = 1
     abstain: str | float | None = None
+    abstain_by: str | None = None
     explain: int | None = None
 
 

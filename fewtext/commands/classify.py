@@ -43,6 +43,8 @@ def classify(arguments: ClassifyArguments) -> None:
     if arguments.input != STDIN:
         total = sum(map(len, text_blocks(arguments.input, arguments.text_column, BLOCK)))
     classifier = fitted_classifier(arguments, examples)
+    if arguments.abstain_by is not None:
+        classifier.set_params(abstain_by=arguments.abstain_by)
     done, blocks = 0, text_blocks(arguments.input, arguments.text_column, BLOCK)
     if output is not None:
         done, blocks = output.remaining(blocks, arguments.top_k, len(classifier.classes_))
@@ -65,7 +67,7 @@ def _check(arguments: ClassifyArguments) -> Output | None:
         raise ValueError("resume goes on with an output; give output=FILE.")
     if arguments.top_k < 1:
         raise ValueError(f"top_k is {arguments.top_k}; it must be at least 1.")
-    check_abstain(arguments.abstain, "membership")
+    check_abstain(arguments.abstain, arguments.abstain_by or "membership")
     if arguments.explain is not None and arguments.explain < 1:
         raise ValueError(f"explain is {arguments.explain}; it must be at least 1.")
     if arguments.explain is not None and output is not None and output.is_csv:

@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fewtext.data.sources import csv_reader
+
 Row = dict[str, Any]
 COLUMNS = ("text", "label", "score")
 
@@ -124,7 +126,7 @@ class Output:
             if not self.is_csv:
                 values = json.loads(record)
                 return values["text"], values["label"]
-            text, label, _ = next(csv.reader([record.decode()], strict=True))
+            text, label, _ = next(csv_reader([record.decode()]))
             return text, label or None
         except (ValueError, KeyError, TypeError, csv.Error) as error:
             raise self._foreign(row) from error

@@ -18,6 +18,7 @@ from fewtext.evaluation.plots import plot_learning_curve
 from fewtext.folders import replaced_folder
 from fewtext.models.adapters import add_adapter, merge_adapter
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.publishing import remember
 from fewtext.sharing.hub import CARD_FILE
 from fewtext.sharing.model_card import CardFacts, model_card
 from fewtext.training.arguments import EpisodicTrainingArguments
@@ -101,6 +102,7 @@ def _finish(
     name = (trainer.hub_model_id if training.push_to_hub else None) or str(folder / "model")
     n_episodes = trainer.state.global_step * training.episodes_per_step
     facts = training_facts(name, network, data, training, n_episodes, after)
+    remember(facts, network.config)
     with replaced_folder(folder / "model") as new:
         network.save_pretrained(new)
         (new / CARD_FILE).write_text(str(model_card(facts)), encoding="utf-8")

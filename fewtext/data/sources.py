@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -151,6 +151,12 @@ def _csv_options(path: Path) -> dict[str, Any]:
     return {"features": features, "keep_default_na": False}
 
 
+def csv_reader(lines: Iterable[str]) -> Any:
+    """Return a strict reader of CSV lines whose fields may be as long as they are, not 131,072 characters at most."""
+    csv.field_size_limit(2**31 - 1)  # the csv module has one limit for all readers
+    return csv.reader(lines, strict=True)
+
+
 def csv_rows(path: Path) -> Iterator[list[str]]:
     """Yield the header and the rows of a CSV file; empty lines are none.
 
@@ -159,7 +165,7 @@ def csv_rows(path: Path) -> Iterator[list[str]]:
     line = 0
     try:
         with open_text(path) as lines:
-            reader = csv.reader(lines, strict=True)
+            reader = csv_reader(lines)
             header = next(reader, None)
             if header is None:
                 raise ValueError("the file is empty")
@@ -198,10 +204,12 @@ def json_rows(path: Path) -> Iterator[Any]:
 
 
 def _json_fault(path: Path) -> str | None:
-    """Say which line of a JSONL file is not JSON."""
+    """Say which line of a JSONL file is not JSON, or not an object."""
     try:
-        for _ in json_rows(path):
-            pass
+        for row, value in enumerate(json_rows(path)):
+            if not isinstance(value, dict):
+                kind = type(value).__name__
+                return f'row {row} is a {kind}; every line is an object such as {{"text": ..., "label": ...}}'
     except ValueError as error:
         return str(error)
     return None

@@ -74,6 +74,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         backend: str = "torch",
         label_names: bool | str | None = None,
         abstain: str | float | None = None,
+        abstain_by: str | None = None,
         **settings: Any,
     ) -> FewShotClassifier:
         """Load a classifier, a fewtext model or any encoder.
@@ -88,6 +89,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
                 wrote. An ONNX encoder cannot be trained; all else is as with `torch`.
             label_names: As in `FewShotClassifier`; by default as saved, else `auto`.
             abstain: As in `FewShotClassifier`; by default as saved, else None.
+            abstain_by: As in `FewShotClassifier`; by default as saved, else `membership`.
             **settings: Fields of `MatchingNetworkConfig`, for an encoder.
 
         Raises:
@@ -95,9 +97,9 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
                 is wrong.
             OSError: nothing of that name can be found.
             ImportError: `backend="onnx"` without onnxruntime.
-        TypeError: a setting that there is not, or settings for a model that has its own.
+            TypeError: a setting that there is not, or settings for a model that has its own.
         """
-        check_settings(settings, ("revision", "token", "device", "backend", "label_names", "abstain"))
+        check_settings(settings, ("revision", "token", "device", "backend", "label_names", "abstain", "abstain_by"))
         model, folder = load_network(name, revision=revision, token=token, backend=backend, **settings)
         if model.tokenizer is None:
             raise ValueError(f"{name} lacks its tokenizer (tokenizer.json), so it cannot read texts.")
@@ -111,6 +113,9 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
                 state = state.changed(state.support, label_names)
         if abstain is not None:
             classifier.abstain = abstain
+        if abstain_by is not None:
+            classifier.abstain_by = abstain_by
+        classifier._check_parameters()
         classifier._state = state
         return classifier
 

@@ -141,4 +141,9 @@ def _distribution(row: Mapping[Any, Any], place: str) -> Shares:
 def _from_indicator(matrix: np.ndarray, where: str) -> list[list[int]]:
     if not np.isin(matrix, (0, 1)).all():
         raise ValueError(f"{where} is a matrix with other values than 0 and 1; an indicator matrix has only these.")
+    if len(matrix) and not matrix.any(0).all():
+        empty = int(np.flatnonzero(~matrix.any(0))[0])
+        raise ValueError(
+            f"column {empty} of the indicator matrix has no text; every class needs at least one example."
+        )
     return [np.flatnonzero(row).tolist() for row in matrix]

@@ -11,6 +11,7 @@ from huggingface_hub import CommitInfo, ModelCard
 
 from fewtext.inference.editing import Editing
 from fewtext.inference.state import State
+from fewtext.models.publishing import known_facts
 from fewtext.sharing.hub import push_saved
 from fewtext.sharing.model_card import CardFacts, Result, model_card
 
@@ -26,7 +27,12 @@ class Publishing(Editing):
             license: Licence of the model as the Hub names it.
             include_texts: Whether the texts of the examples travel along.
         """
-        facts = CardFacts(name, self.network.config.base_encoder, license=license, has_texts=include_texts)
+        facts = known_facts(name, self.network.config)
+        if self.network.fine_tuned_on:  # what was measured then was another encoder
+            facts = replace(
+                facts, results=(), training=[*facts.training, "then the encoder was adapted to the support set"]
+            )
+        facts = replace(facts, license=license, has_texts=include_texts)
         return model_card(facts if self._state is None else _with_support(facts, self._state))
 
     def push_to_hub(
@@ -63,7 +69,7 @@ class Publishing(Editing):
 
 def _with_support(facts: CardFacts, state: State) -> CardFacts:
     """Add what the support set tells."""
-    results = []
+    results = list(facts.results)
     if (held_out := state.held_out) is not None:
         estimate = held_out.accuracy
         setting = f"{len(state.support.classes)} classes, leave-one-out over {len(state.support)} examples"

@@ -78,7 +78,10 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
     model.fine_tuned_on = frozenset(parameters.pop("fine_tuned_on", ()))
     keys = None
     if "key_vectors" in tensors:
-        keys = ClassKeys(tensors["key_vectors"].to(model.device), tensors["key_offsets"].to(model.device))
+        vectors, offsets = tensors["key_vectors"], tensors.get("key_offsets", tensors["key_vectors"])
+        if vectors.shape != (n := len(support.classes), model.config.embedding_size) or offsets.shape != (n,):
+            raise ValueError(f"{folder / VECTORS_FILE} is damaged: its class keys do not fit the {n} classes.")
+        keys = ClassKeys(vectors.to(model.device), offsets.to(model.device))
     state = State.of(model, support, parameters.get("label_names", "auto"), keys)
     file = folder / CONFIDENCE_FILE
     if file.is_file():

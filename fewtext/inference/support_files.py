@@ -91,6 +91,9 @@ def load_support(folder: Path, dim: int) -> tuple[SupportSet, dict[str, Any], di
     if vectors.dim() != 2 or vectors.shape[-1] != dim:
         raise ValueError(f"{vectors_file} holds vectors of size {vectors.shape[-1]}, but the model has size {dim}.")
     classes, ids = about["classes"], about["ids"]
+    class_vectors = tensors.pop("class_vectors", vectors[:0])
+    if class_vectors.shape != (len(about["class_texts"]), dim):
+        raise ValueError(f"{vectors_file} is damaged: the vectors of names and descriptions do not fit them.")
     fits = len(ids) == len(vectors) and len(rows) == len(shares) >= len(ids)
     inside = not len(rows) or (bool((rows >= 0).all()) and bool((rows < torch.tensor([len(ids), len(classes)])).all()))
     if not (fits and inside):
@@ -101,7 +104,6 @@ def load_support(folder: Path, dim: int) -> tuple[SupportSet, dict[str, Any], di
     per_text: list[dict[Label, float]] = [{} for _ in ids]
     for (i, c), share in zip(rows.tolist(), shares.tolist(), strict=True):
         per_text[i][classes[c]] = share
-    class_vectors = tensors.pop("class_vectors", vectors[:0])
     support = SupportSet(
         tuple(texts),
         tuple(per_text),

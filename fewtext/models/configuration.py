@@ -54,6 +54,7 @@ class MatchingNetworkConfig(PreTrainedConfig):
         prototype_share: Where the learned share of the prototype in `mixed` starts.
         name_weight: Weight of a class name as an example; an example has 1.
         initializer_range: Standard deviation of new weights.
+        trained_on: Data with licences, episodes and results of the run that trained the model, for the model card.
 
     Raises:
         ValueError: a value that is not one of those above, or out of range.
@@ -86,6 +87,7 @@ class MatchingNetworkConfig(PreTrainedConfig):
     prototype_share: float = 0.7
     name_weight: float = 1.0
     initializer_range: float = 0.02
+    trained_on: dict[str, Any] | None = None
 
     def __post_init__(self, **kwargs: object) -> None:
         """Check every choice before anything is built."""

@@ -47,6 +47,11 @@ def test_jsonl_parquet_and_gzip(tmp_path):
             "wide.csv does not parse: line 3 has 3 fields where the header has 2",
         ),
         ("bad.jsonl", '{"text": "a", "label": "x"}\n{"text": \n', "bad.jsonl does not parse: line 2 is not JSON"),
+        (
+            "list.jsonl",
+            '{"text": "a", "label": "x"}\n[1, 2]\n',
+            "list.jsonl does not parse: row 1 is a list; every line",
+        ),
         ("empty.csv", "", "empty.csv does not parse: the file is empty"),
         ("quote.csv", 'text,label\n"a,b\n', "quote.csv does not parse: after line"),
     ],
@@ -55,6 +60,13 @@ def test_a_file_that_does_not_parse_is_named_with_its_line(tmp_path, name, conte
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=sentence):
         load_tasks(tmp_path / name)
+
+
+def test_a_text_may_be_of_any_length(tmp_path):
+    long = "word " * 200_000
+    (tmp_path / "long.csv").write_text(f"text,label\n{long},a\nshort,b\n", encoding="utf-8")
+    [task] = load_tasks(tmp_path / "long.csv")
+    assert task.texts[0].strip() == long.strip() and task.texts[1] == "short"
 
 
 def test_other_encodings_are_named(tmp_path):

@@ -48,6 +48,7 @@ def test_labels_come_back_as_they_were():
         ([{"a": 0.5}, "b"], ValueError, "add up to 1"),
         ([{"a": 1.5, "b": -0.5}, "b"], ValueError, "add up to 1"),
         (np.array([[0, 2], [1, 0]]), ValueError, "other values than 0 and 1"),
+        (np.array([[0, 0, 1], [1, 0, 0]]), ValueError, "column 1 of the indicator matrix has no text"),
         (["Refund", "refund"], ValueError, "'Refund' and 'refund', which differ in case alone"),
         (5j, TypeError, "pass one label a text"),
     ],

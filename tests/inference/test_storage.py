@@ -8,6 +8,8 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.inference.storage import holds_model
@@ -134,3 +136,28 @@ def test_labels_that_json_cannot_hold_are_refused_before_anything_is_written(mod
     with pytest.raises(TypeError, match="cannot be saved"):
         clf.save_pretrained(tmp_path / "bot")
     assert not (tmp_path / "bot").exists()
+
+
+@pytest.mark.parametrize("change", [{"key_vectors": slice(1)}, {"key_offsets": slice(1)}, {"key_offsets": None}])
+def test_class_keys_that_do_not_fit_are_refused(clf, tmp_path, change):
+    clf.save_pretrained(tmp_path)
+    file = tmp_path / "support.safetensors"
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    tensors = load_file(file)
+    for name, kept in change.items():
+        whole = tensors.pop(name)
+        if kept is not None:
+            tensors[name] = whole[kept].clone()
+    save_file(tensors, file, metadata)
+    with pytest.raises(ValueError, match="its class keys do not fit the 2 classes"):
+        FewShotClassifier.from_pretrained(tmp_path)
+
+
+def test_what_refuses_may_be_chosen_while_loading(model, tmp_path):
+    FewShotClassifier(model).fit(TEXTS, LABELS).save_pretrained(tmp_path)
+    loaded = FewShotClassifier.from_pretrained(tmp_path, abstain=1.0, abstain_by="confidence")
+    assert loaded.get_params()["abstain_by"] == "confidence"
+    assert loaded.predict(["a return"]).tolist() == [None]
+    with pytest.raises(ValueError, match="abstain_by"):
+        FewShotClassifier.from_pretrained(tmp_path, abstain_by="guess")

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from fewtext.inference.support import SupportSet
@@ -73,12 +74,21 @@ def test_files_of_two_saves_are_refused(tmp_path):
         load_support(tmp_path, 2)
 
 
+def test_vectors_of_names_that_do_not_fit_are_refused(tmp_path):
+    save_support(embedded(["a", "b"], ["x", "y"]), tmp_path, {})
+    file = tmp_path / "support.safetensors"
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    tensors = load_file(file)
+    save_file({**tensors, "class_vectors": tensors["class_vectors"][:1].clone()}, file, metadata)
+    with pytest.raises(ValueError, match="vectors of names and descriptions do not fit them"):
+        load_support(tmp_path, 2)
+
+
 @pytest.mark.parametrize("change", ["vectors", "label_rows"])
 def test_tensors_that_do_not_fit_are_refused(tmp_path, change):
     save_support(embedded(["a", "b"], ["x", "y"]), tmp_path, {}, include_texts=False)
     file = tmp_path / "support.safetensors"
-    from safetensors import safe_open
-
     with safe_open(file, "pt") as opened:
         metadata = opened.metadata()
     tensors = load_file(file)
