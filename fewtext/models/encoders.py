@@ -200,7 +200,8 @@ def load_tokenizer(
         **hub_options: Options of `from_pretrained`.
 
     Raises:
-        ValueError: a tokenizer that is code of its own, or that cannot lower-case.
+        ValueError: a tokenizer that is code of its own, that cannot lower-case, or without its vocabulary: one
+            would be made up.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **hub_options)
@@ -209,6 +210,9 @@ def load_tokenizer(
         if file.is_file() and "auto_map" in json.loads(file.read_text(encoding="utf-8")):
             raise ValueError(f"{name} {CODE_REFUSED}") from error
         raise
+    files = set(tokenizer.vocab_files_names.values())
+    if Path(name).is_dir() and files and not any((Path(name) / file).is_file() for file in files):
+        raise ValueError(f"{name} lacks the vocabulary of its tokenizer ({' or '.join(sorted(files))}).")
     tokenizer.model_max_length = max(tokenizer.model_max_length, at_least or 0)
     return lower_cased(tokenizer) if lower_case else tokenizer
 

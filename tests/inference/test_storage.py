@@ -161,3 +161,10 @@ def test_what_refuses_may_be_chosen_while_loading(model, tmp_path):
     assert loaded.predict(["a return"]).tolist() == [None]
     with pytest.raises(ValueError, match="abstain_by"):
         FewShotClassifier.from_pretrained(tmp_path, abstain_by="guess")
+
+
+def test_a_vocabulary_is_not_made_up(minilm, tmp_path):
+    FewShotClassifier(minilm).fit(TEXTS, LABELS).save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").unlink()  # transformers would go on with a tokenizer of five tokens
+    with pytest.raises(ValueError, match=r"lacks the vocabulary of its tokenizer \(tokenizer.json or vocab.txt\)"):
+        FewShotClassifier.from_pretrained(tmp_path)
