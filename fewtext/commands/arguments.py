@@ -61,7 +61,7 @@ class ModelArguments:
         model: A fewtext model to go on from, or an encoder (folder or Hub id); by default all-MiniLM-L6-v2.
         model_settings: Fields of `MatchingNetworkConfig`, for an encoder.
         adapter_rank: Train a low-rank adapter of the encoder instead of all its weights; it is saved in `adapter/`,
-            and merged into the model. Needs the extra `adapter`.
+            and merged into the model.
     """
 
     model: str | None = None
@@ -100,7 +100,7 @@ class SupportArguments:
     """Which classifier.
 
     Args:
-        model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
+        model: A saved classifier or model, or an encoder; by default fewtext/minilm, which is meta-trained.
         support: File of examples (text, label), which replace those of a saved classifier.
         text_column: Column of the texts; found by its name where not given.
         label_column: Column of the labels; found likewise.
@@ -117,7 +117,7 @@ class ClassifyArguments(SupportArguments):
     """What to classify, with what.
 
     Args:
-        model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
+        model: A saved classifier or model, or an encoder; by default fewtext/minilm, which is meta-trained.
         support: File of examples (text, label), which replace those of a saved classifier.
         input: File of texts: CSV, JSONL or Parquet with a text column, or .txt with one text a line; `-` is
             standard input, one text a line.

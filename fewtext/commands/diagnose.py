@@ -19,7 +19,7 @@ class DiagnoseArguments(SupportArguments):
     """What to judge, and where the report goes.
 
     Args:
-        model: A saved classifier or model, or an encoder; by default all-MiniLM-L6-v2.
+        model: A saved classifier or model, or an encoder; by default fewtext/minilm, which is meta-trained.
         support: File of examples (text, label), which replace those of a saved classifier.
         text_column: Column of the texts, in `support` and `pool`; found by its name where not given.
         label_column: Column of the labels; found likewise.

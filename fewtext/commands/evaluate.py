@@ -20,6 +20,7 @@ from fewtext.models.embedding import text_vectors
 from fewtext.models.encoders import model_folder
 from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.packaged import is_packaged
 from fewtext.training.arguments import EpisodicTrainingArguments
 
 ARGUMENTS = (DataArguments, ModelArguments, TestArguments)
@@ -46,7 +47,9 @@ def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) ->
 
 def load_model(model: ModelArguments) -> MatchingNetwork:
     """Return the model to train or to measure; `model_settings` are those of a new one on an encoder."""
-    saved = model.model is not None and is_fewtext_folder(model_folder(model.model))
+    if model.model is None:
+        return MatchingNetwork.from_encoder(**model.model_settings)
+    saved = is_packaged(model.model) or is_fewtext_folder(model_folder(model.model))
     return load_network(model.model, **({} if saved else model.model_settings))[0]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from transformers.training_args import OptimizerNames
+
 from fewtext.commands.arguments import DataArguments
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.sharing.model_card import CardFacts, Result
@@ -21,21 +23,42 @@ def training_facts(
     rows: Sequence[dict[str, Any]],
 ) -> CardFacts:
     """Return the facts of a run of `n_episodes`, `rows` being what `measure` found after it."""
-    entries = data.data if isinstance(data.data, list) else [data.data]
-    sources = [str(entry["source"] if isinstance(entry, dict) else entry) for entry in entries]
-    # A file or folder goes by its name alone: where it lies is nobody's business.
-    names = [Path(source).name if Path(source).exists() else source for source in sources]
+    entries = _entries(data)
+    learned_from = {_name(e): data.licenses.get(_source(e), "") for e in entries if not _held_out(e, data)}
+    tested_on = [_name(entry) for entry in entries if _held_out(entry, data)] or list(learned_from)
     episodes = f"{n_episodes} episodes of {_range(training.way)} classes, {_range(training.shot)} examples"
     episodes += f" and {_range(training.query)} queries a class; class names in {training.names:.0%} of them"
+    if training.hard:
+        episodes += f", classes that are hard to tell apart in {training.hard:.0%}"
     learned = "the encoder as it was" if training.freeze_encoder else f"learning rate {training.learning_rate:g}"
-    rates = f"{training.optim}, {learned}, {training.matching_learning_rate:g} for what is new; seed {training.seed}"
+    rates = f"{OptimizerNames(training.optim).value}, {learned}, {training.matching_learning_rate:g} for what is new; seed {training.seed}"
     return CardFacts(
         name,
         network.config.base_encoder,
-        data={name: data.licenses.get(source, "") for name, source in zip(names, sources, strict=True)},
+        data=learned_from,
         training=[episodes, rates],
-        results=[_result(", ".join(names), row) for row in rows],
+        results=[_result(", ".join(tested_on), row) for row in rows],
     )
+
+
+def _entries(data: DataArguments) -> list[Any]:
+    return data.data if isinstance(data.data, list) else [data.data]
+
+
+def _source(entry: Any) -> str:
+    return str(entry["source"] if isinstance(entry, dict) else entry)
+
+
+def _name(entry: Any) -> str:
+    """What a corpus is called; a file or folder goes by its name alone: where it lies is nobody's business."""
+    source = _source(entry)
+    given = entry.get("name") if isinstance(entry, dict) else None
+    return given or (Path(source).name if Path(source).exists() else source)
+
+
+def _held_out(entry: Any, data: DataArguments) -> bool:
+    """Tell whether a corpus is one of the tasks that are tested on, and not learned from."""
+    return data.split_by == "tasks" and _name(entry) in (data.test_tasks or ())
 
 
 def _result(data: str, row: dict[str, Any]) -> Result:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from fewtext.data.names import names_are_words, readable_name
@@ -55,11 +56,14 @@ class EpisodeDataset(Dataset[Episode]):
         n_unknown: Queries of classes that are absent from the episode; a number or a range.
         names: Share of the episodes in which the class names join the support set; never those of a task
             whose names are not words.
+        hard: Share of the episodes whose classes are hard to tell apart: one, and those most like it.
+        likeness: For `hard`: returns of a task how much each class is like each other, `(n_classes, n_classes)`.
         seed: The same seed gives the same episodes, in any order and on any number of processes.
         small_classes: `error` names the classes with too few texts; `drop` leaves them out with a warning.
 
     Raises:
-        ValueError: a class with too few texts (name, count, needed), or more ways than classes.
+        ValueError: a class with too few texts (name, count, needed), more ways than classes, or `hard` without
+            `likeness`.
 
     >>> task = Task("letters", list("aAbBcC"), list("xxyyzz"))
     >>> episode = EpisodeDataset([task], length=10, way=2, shot=1, query=1, seed=3)[7]
@@ -77,6 +81,8 @@ class EpisodeDataset(Dataset[Episode]):
         query: Range = 5,
         n_unknown: Range = 0,
         names: float = 0.0,
+        hard: float = 0.0,
+        likeness: Callable[[Task], NDArray[np.floating]] | None = None,
         seed: int = 0,
         small_classes: str = "error",
     ) -> None:
@@ -88,9 +94,14 @@ class EpisodeDataset(Dataset[Episode]):
             raise ValueError(f"small_classes is {small_classes!r}; it is 'error' or 'drop'.")
         if not 0 <= names <= 1:
             raise ValueError(f"names is {names}; it is a share of the episodes, from 0 to 1.")
+        if not 0 <= hard <= 1:
+            raise ValueError(f"hard is {hard}; it is a share of the episodes, from 0 to 1.")
+        if hard and likeness is None:
+            raise ValueError(f"hard is {hard}, but nothing says which classes are alike; give likeness.")
         self.length = length
         self.seed = seed
         self.names = float(names)
+        self.hard = float(hard)
         self.way = _as_range("way", way, least=2)
         self.shot = _as_range("shot", shot, least=1)
         self.query = _as_range("query", query, least=1)
@@ -117,6 +128,7 @@ class EpisodeDataset(Dataset[Episode]):
         self._named = [names_are_words(task.classes) for task in self.tasks]
         weights = np.array([task.weight for task in self.tasks])
         self._chances = weights / weights.sum()
+        self._likeness = [likeness(task) for task in self.tasks] if hard and likeness is not None else []
 
     def __len__(self) -> int:
         return self.length
@@ -134,7 +146,7 @@ class EpisodeDataset(Dataset[Episode]):
         shot = int(rng.integers(self.shot[0], self.shot[1] + 1))
         query = int(rng.integers(self.query[0], self.query[1] + 1))
         n_unknown = int(rng.integers(self.n_unknown[0], self.n_unknown[1] + 1))
-        order = rng.permutation(len(task.classes))
+        order = self._order(rng, which)
         classes = tuple(task.classes[j] for j in order[:way])
         support: list[tuple[str, int]] = []
         queries: list[tuple[str, int]] = []
@@ -163,6 +175,15 @@ class EpisodeDataset(Dataset[Episode]):
             names=tuple(readable_name(name) for name in classes) if named else (),
             number=i,
         )
+
+    def _order(self, rng: np.random.Generator, which: int) -> NDArray[np.integer]:
+        """Classes in the order in which an episode takes them: at random, or one and then those most like it."""
+        n_classes = len(self.tasks[which].classes)
+        if self.hard and rng.random() < self.hard:
+            first = int(rng.integers(n_classes))
+            others = np.argsort(-self._likeness[which][first], kind="stable")
+            return np.concatenate([[first], others[others != first]])
+        return rng.permutation(n_classes)
 
 
 def _as_range(name: str, value: Range, least: int) -> tuple[int, int]:

@@ -34,7 +34,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
     """Classify text from a handful of labelled examples; an estimator of scikit-learn.
 
     Args:
-        model: The Matching Network, or a name as in `from_pretrained`; None is the default encoder.
+        model: The Matching Network, or a name as in `from_pretrained`; None is `fewtext/minilm`.
         label_names: Whether class names count as examples; `auto` where nine in ten of them are words.
         adaptation: What `fit` does beyond embedding: None, `memory` or `encoder` (see `adapt`).
         abstain: When to answer None: `auto`, or a threshold between 0 and 1 for `abstain_by`; None always answers.
@@ -80,8 +80,9 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         """Load a classifier, a fewtext model or any encoder.
 
         Args:
-            name: A folder or Hub id of a saved classifier, a fewtext model, or an encoder; by default
-                all-MiniLM-L6-v2, from the Hub or the offline package.
+            name: A folder or Hub id of a saved classifier, a fewtext model, or an encoder; or a model of the package.
+                By default `fewtext/minilm`: all-MiniLM-L6-v2, from the Hub or the offline package, with an adapter
+                that was meta-trained on intents and sentiment.
             revision: Branch, tag or commit on the Hub.
             token: Access token of the Hub.
             device: Where to put the model; by default a GPU if there is one, with `onnx` the CPU.
@@ -90,7 +91,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
             label_names: As in `FewShotClassifier`; by default as saved, else `auto`.
             abstain: As in `FewShotClassifier`; by default as saved, else None.
             abstain_by: As in `FewShotClassifier`; by default as saved, else `membership`.
-            **settings: Fields of `MatchingNetworkConfig`, for an encoder.
+            **settings: Fields of `MatchingNetworkConfig`, for an encoder; without a name for all-MiniLM-L6-v2.
 
         Raises:
             ValueError: a folder that is not a whole model, or lacks the files of the backend; the message says what

@@ -1,8 +1,14 @@
-"""Low-rank adapters (Hu et al. 2021, arXiv:2106.09685) of an encoder, by peft: few weights learn, then they merge."""
+"""Low-rank adapters (Hu et al. 2021, arXiv:2106.09685) of an encoder, by peft: few weights learn, then they merge.
+
+peft is imported where it is used: most of what fewtext does goes without it.
+"""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
+
+from torch import nn
 
 from fewtext.models.modeling import MatchingNetwork
 
@@ -17,17 +23,14 @@ def add_adapter(network: MatchingNetwork, rank: int) -> None:
         rank: Rank of the adapter's matrices; their product counts twice (alpha is 2 · rank).
 
     Raises:
-        ImportError: peft is not installed.
         ValueError: a rank below 1, or separate encoders.
     """
+    from peft import LoraConfig, get_peft_model
+
     if rank < 1:
         raise ValueError(f"adapter_rank is {rank}; it must be at least 1.")
     if network.support_encoder is not None:
         raise ValueError("an adapter needs encoders that share their weights; leave separate_encoders false.")
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise ImportError("adapter_rank needs peft: pip install 'fewtext[adapter]'.") from error
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
     network.encoder = get_peft_model(network.encoder, config)
 
@@ -47,3 +50,12 @@ def merge_adapter(network: MatchingNetwork, folder: str | Path) -> None:
     network.encoder.save_pretrained(folder)
     (Path(folder) / "README.md").unlink(missing_ok=True)  # peft's blank card; the model has its own
     network.encoder = network.encoder.merge_and_unload()
+
+
+def load_adapter(encoder: nn.Module, folder: str | Path) -> nn.Module:
+    """Return the encoder with the adapter of a folder, as `merge_adapter` wrote it, folded into its weights."""
+    from peft import PeftModel
+
+    with warnings.catch_warnings():  # peft asks transformers for something by its old name
+        warnings.simplefilter("ignore", FutureWarning)
+        return PeftModel.from_pretrained(encoder, folder).merge_and_unload()

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,7 +90,7 @@ def model_folder(
     """Return the folder of a model or encoder: itself, or the files of a Hub id in the local cache.
 
     Args:
-        name: The folder or Hub id.
+        name: The folder or Hub id; that of the default encoder is found as `default_encoder` finds it.
         revision: Branch, tag or commit on the Hub.
         token: Access token of the Hub.
         also: Names of files that are fetched with the usual ones.
@@ -98,6 +99,8 @@ def model_folder(
         ValueError: a file, or a folder with neither config.json nor modules.json.
         OSError: neither a folder nor on the Hub.
     """
+    if name == DEFAULT_ENCODER and revision is None:
+        return default_encoder()
     path = Path(name).expanduser()
     recover_folder(path.absolute())
     if path.is_file():
@@ -119,9 +122,20 @@ def model_folder(
 
 def check_sha256(file: Path, expected: str) -> None:
     """Raise `ValueError` unless the file has the expected sha256."""
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    found = _sha256(file, file.stat().st_mtime_ns)
     if found != expected:
         raise ValueError(f"{file} is not the official file: its sha256 is {found}, expected {expected}.")
+
+
+def is_official(file: Path) -> bool:
+    """Tell whether the file holds the weights of the official default encoder."""
+    return file.is_file() and _sha256(file, file.stat().st_mtime_ns) == DEFAULT_SHA256
+
+
+@cache
+def _sha256(file: Path, modified: int) -> str:
+    """The sha256 of a file, computed once for each time that it was modified."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def build_encoder(config: PreTrainedConfig) -> nn.Module:

@@ -9,6 +9,7 @@ from fewtext.folders import ONNX_FILES, is_fewtext_folder
 from fewtext.models.encoders import model_folder
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
+from fewtext.models.packaged import DEFAULT_MODEL, is_packaged, load_packaged
 
 BACKENDS = ("torch", "onnx")
 
@@ -24,7 +25,8 @@ def load_network(
     """Return the model of a name, and the folder it was read from if that is a fewtext model.
 
     Args:
-        name: A folder or Hub id of a fewtext model or of an encoder; by default all-MiniLM-L6-v2.
+        name: A folder or Hub id of a fewtext model or of an encoder, or a model of the package (`fewtext/...`); by
+            default `fewtext/minilm`, or with `settings` a new network on the default encoder, all-MiniLM-L6-v2.
         revision: Branch, tag or commit on the Hub.
         token: Access token of the Hub.
         backend: What runs the encoder, `torch` or `onnx`.
@@ -41,8 +43,12 @@ def load_network(
         raise ValueError(f"backend is {backend!r}; it is 'torch' or 'onnx'.")
     if backend == "onnx":
         return _load_onnx(name, revision, token, settings)
-    if name is None:
+    if name is None and settings:
         return MatchingNetwork.from_encoder(**settings), None
+    name = DEFAULT_MODEL if name is None else name
+    if is_packaged(name):
+        _check_none(name, settings)
+        return load_packaged(str(name)), None
     folder = model_folder(name, revision, token)
     if not is_fewtext_folder(folder):
         if not Path(name).exists():

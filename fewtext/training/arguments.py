@@ -25,6 +25,8 @@ class EpisodicTrainingArguments(TrainingArguments):
         query: Queries a class, a number or a range.
         n_unknown: Queries of absent classes an episode, which train the membership head.
         names: Share of the episodes in which class names join the support set.
+        hard: Share of the episodes whose classes are hard to tell apart: one, and those most like it for the
+            encoder that training starts from.
         small_classes: `error` names classes with too few texts; `drop` leaves them out with a warning.
         matching_learning_rate: Learning rate of all that is not the encoder: context, kernel, vote, head.
         freeze_encoder: Train only those, on embeddings computed once.
@@ -63,6 +65,7 @@ class EpisodicTrainingArguments(TrainingArguments):
     query: Range = 5
     n_unknown: Range = 0
     names: float = 0.0
+    hard: float = 0.0
     small_classes: str = "error"
     matching_learning_rate: float = 1e-3
     freeze_encoder: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from fewtext.sharing.model_card import CardFacts
 from fewtext.training.arguments import EpisodicTrainingArguments
 from fewtext.training.checkpoints import CheckpointMarker, last_complete_checkpoint
 from fewtext.training.sharding import prepare_sharding, whole_model
+
+TEXTS_OF_A_CLASS = 10
+"""Texts by which it is judged which classes are alike."""
 
 
 class EpisodicTrainer(Trainer):
@@ -69,6 +73,8 @@ class EpisodicTrainer(Trainer):
             query=_pair(args.query),
             n_unknown=_pair(args.n_unknown),
             names=args.names,
+            hard=args.hard,
+            likeness=partial(_likeness, model.to(args.device)),  # type: ignore[arg-type]
             seed=args.seed,
             small_classes=args.small_classes,
         )
@@ -253,6 +259,15 @@ def _interleave(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 def _all_texts(tasks: Sequence[Task]) -> list[str]:
     return [text for task in tasks for text in (*task.texts, *map(readable_name, task.classes))]
+
+
+def _likeness(model: MatchingNetwork, task: Task) -> np.ndarray:
+    """Return the cosine between the mean embeddings of the classes of a task, `(n_classes, n_classes)`."""
+    texts = [text for name in task.classes for text in task.texts_of[name][:TEXTS_OF_A_CLASS]]
+    sizes = [min(TEXTS_OF_A_CLASS, task.count(name)) for name in task.classes]
+    means = torch.stack([vectors.mean(0) for vectors in model.embed(texts).split(sizes)])
+    means = torch.nn.functional.normalize(means, dim=-1)
+    return (means @ means.T).cpu().numpy()
 
 
 def _freeze(model: MatchingNetwork, args: EpisodicTrainingArguments, trains_membership: bool) -> None:

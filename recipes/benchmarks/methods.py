@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fewtext import FewShotClassifier, MatchingNetwork
 from fewtext.data.names import readable_name
 from fewtext.models.encoders import default_encoder
+from fewtext.models.loading import load_network
 
 
 class Method(Protocol):
@@ -143,7 +144,7 @@ class Fewtext:
     """fewtext, adapted or not, on a model of its own or on the untrained encoder."""
 
     def __init__(self, names: bool, *adaptations: str, model: str | None = None) -> None:
-        network = MatchingNetwork.from_encoder() if model is None else MatchingNetwork.from_pretrained(model)
+        network = MatchingNetwork.from_encoder() if model is None else load_network(model)[0]
         self.network = network if "encoder" in adaptations else Tabled.of(network)
         self.adaptations = adaptations
         self.names = names

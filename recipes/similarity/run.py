@@ -17,6 +17,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from fewtext import FewShotClassifier
 from fewtext.commands.arguments import describe, parse
 from fewtext.evaluation.statistics import mean_interval
+from fewtext.models.encoders import DEFAULT_ENCODER
 
 Row = dict[str, str]
 Scores = dict[str, dict[str, NDArray[np.float64]]]
@@ -28,7 +29,7 @@ class SimilarityArguments:
     """What to compare.
 
     Args:
-        models: Name and folder of each model or encoder; null is all-MiniLM-L6-v2 as it comes.
+        models: Name of each in the table, and its folder or id; by default all-MiniLM-L6-v2 as it comes.
         faq: Table of FAQ entries and of what users asked; those of `split` test are new and have no such examples.
         items: Table of items, each with its taste, the shelf it stands on.
         answers: Whether an entry is its question and answer, or its question alone.
@@ -41,7 +42,7 @@ class SimilarityArguments:
         output: CSV file of the results.
     """
 
-    models: dict[str, str | None] = field(default_factory=lambda: {"untrained": None})
+    models: dict[str, str] = field(default_factory=lambda: {"untrained": DEFAULT_ENCODER})
     faq: str = "recipes/similarity/faq.csv"
     items: str = "recipes/similarity/items.csv"
     answers: bool = True

@@ -12,16 +12,33 @@ ROWS = [{"setting": "5-way 1-shot", "accuracy": 0.5, "interval": 0.02, "episodes
 
 def test_the_card_of_a_run(tmp_path, model):
     data = DataArguments(data=["me/intents", {"source": "mine.csv"}], licenses={"me/intents": "cc-by-4.0"})
-    training = EpisodicTrainingArguments(str(tmp_path), n_episodes=20, way=[5, 10], shot=1, query=3, names=0.5, seed=7)
+    options = {"n_episodes": 20, "way": [5, 10], "shot": 1, "query": 3, "names": 0.5, "hard": 0.7, "seed": 7}
+    training = EpisodicTrainingArguments(str(tmp_path), **options)
     facts = training_facts("me/model", model, data, training, 20, ROWS)
     card = model_card(facts)
     assert facts.data == {"me/intents": "cc-by-4.0", "mine.csv": ""}
     assert card.data.datasets == ["me/intents"]
     assert "| me/intents | cc-by-4.0 |" in card.text and "| mine.csv | not stated |" in card.text
     assert "20 episodes of 5 to 10 classes, 1 examples and 3 queries a class; class names in 50% of them" in card.text
-    assert "seed 7" in card.text
+    assert (
+        "seed 7" in card.text
+        and "- adamw_torch_fused, learning rate" in card.text
+        and "hard to tell apart in 70%" in card.text
+    )
     [result] = card.data.eval_results
     assert result.metric_value == 50.0 and "5-way 1-shot, 600 episodes" in result.metric_name
+
+
+def test_what_is_tested_on_is_not_said_to_be_learned_from(tmp_path, model):
+    data = DataArguments(
+        data=[{"source": "me/intents", "name": "intents"}, "me/bank"],
+        licenses={"me/intents": "cc-by-4.0", "me/bank": "mit"},
+        split_by="tasks",
+        test_tasks=["me/bank"],
+    )
+    facts = training_facts("m", model, data, EpisodicTrainingArguments(str(tmp_path), n_episodes=20), 20, ROWS)
+    assert facts.data == {"intents": "cc-by-4.0"}
+    assert [result.data for result in facts.results] == ["me/bank"]
 
 
 def test_a_recipe_pushes_its_model_with_results_in_the_card(tmp_path, encoder_folder):

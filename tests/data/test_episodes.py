@@ -130,3 +130,27 @@ def test_episodes_end():
         dataset[3]
     with pytest.raises(ValueError, match="no tasks"):
         EpisodeDataset([], length=3)
+
+
+def test_hard_episodes_take_a_class_and_those_most_like_it():
+    task = corpus()
+    along_a_line = -np.abs(np.subtract.outer(np.arange(8), np.arange(8)))  # class 3 is most like 2 and 4
+    options = {"length": 60, "way": 3, "query": 1, "n_unknown": 1}
+    hard = EpisodeDataset([task], **options, hard=1.0, likeness=lambda task: along_a_line)
+    for episode in hard:
+        first, *others = [task.classes.index(name) for name in episode.classes]
+        expected = sorted((c for c in range(8) if c != first), key=lambda c: (abs(c - first), c))[:2]
+        assert others == expected
+    assert len({episode.classes[0] for episode in hard}) == 8
+    mixed = EpisodeDataset([task], **options, hard=0.5, likeness=lambda task: along_a_line)
+    spans = [np.ptp([task.classes.index(name) for name in episode.classes]) for episode in mixed]
+    assert 10 < sum(span > 2 for span in spans) < 40
+    for wrong in ({"hard": 0.5}, {"hard": 2.0, "likeness": lambda task: along_a_line}):
+        with pytest.raises(ValueError, match="hard is"):
+            EpisodeDataset([task], **options, **wrong)
+
+
+def test_without_hard_episodes_are_the_same_with_and_without_likeness():
+    options = {"length": 20, "way": 3, "query": 1, "seed": 4}
+    plain = EpisodeDataset([corpus()], **options)
+    assert list(plain) == list(EpisodeDataset([corpus()], **options, likeness=lambda task: np.eye(8)))
