@@ -31,7 +31,8 @@ def training_facts(
     if training.hard:
         episodes += f", classes that are hard to tell apart in {training.hard:.0%}"
     learned = "the encoder as it was" if training.freeze_encoder else f"learning rate {training.learning_rate:g}"
-    rates = f"{OptimizerNames(training.optim).value}, {learned}, {training.matching_learning_rate:g} for what is new; seed {training.seed}"
+    optimizer = OptimizerNames(training.optim).value
+    rates = f"{optimizer}, {learned}, {training.matching_learning_rate:g} for what is new; seed {training.seed}"
     return CardFacts(
         name,
         network.config.base_encoder,
