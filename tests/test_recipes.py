@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from huggingface_hub import ModelCard
 
 from fewtext.commands.arguments import parse
 from fewtext.commands.train import ARGUMENTS
@@ -21,6 +22,7 @@ from fewtext.data.episodes import EpisodeDataset
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.models.configuration import MatchingNetworkConfig
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.packaged import read_packaged
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 YAMLS = sorted(path for path in RECIPES.glob("*/*/*.yaml"))
@@ -163,6 +165,7 @@ def test_what_a_support_set_tells_is_measured(corpora, encoder_folder, tmp_path,
     for key, (mean, interval) in figures.items():
         assert 0 <= mean <= 100 and interval >= 0, key
     assert "4-shot wrong labels, average precision" in figures and "4-shot memory FPR95" in figures
+    assert {"4-shot centroid AUROC", "4-shot logistic regression AUROC"} <= set(figures)
 
 
 def test_the_benchmark_goes_on_where_it_stopped(corpora, encoder_folder, tmp_path, monkeypatch):
@@ -244,3 +247,24 @@ def test_what_the_benchmark_charges_for_vectors_is_what_encoding_them_costs(monk
     table.encoding_seconds, table.charged = 2.0, 0.0
     assert table(["bb", "a", "bb"]).tolist() == [[2], [1], [2]]
     assert table.charged == pytest.approx(3.0, abs=0.01)  # three texts at a second each, looked up for nothing
+
+
+def test_a_trained_adapter_is_packaged_with_its_card(encoder_folder, tmp_path):
+    run = tmp_path / "run"
+    run_script(
+        "train.py", str(RECIPES / "default" / "default.yaml"), "data=fewtext/intents", "split_by=classes",
+        "test_tasks=null", f"model={encoder_folder}", "model_settings={context: lstm, context_size: 4}", "way=3",
+        "n_episodes=4", "save_strategy=no", "test_episodes=10", f"output_dir={run}",
+    )  # fmt: skip
+    row = {"suite": "cr", "setting": "8 examples a class", "draws": 3, "accuracy": [70.0, 2.5]}
+    rows = [row | {"method": f"fewtext fit{model}, names"} for model in (" from fewtext/tiny", "")]
+    (tmp_path / "table.json").write_text(json.dumps(rows))
+    table = tmp_path / "table.json"
+    run_script("default/package.py", f"run={run}", "name=fewtext/tiny", f"output={tmp_path}", f"table={table}")
+    packaged = read_packaged(tmp_path / "tiny", encoder_folder)
+    trained = MatchingNetwork.from_pretrained(run / "model")
+    torch.testing.assert_close(packaged.embed(["a b"]), trained.embed(["a b"]), atol=2e-3, rtol=0)
+    card = ModelCard.load(tmp_path / "tiny" / "README.md")
+    assert card.data.license == "apache-2.0" and "`fewtext train recipes/default/default.yaml`" in card.text
+    [benchmarked] = [result for result in card.data.eval_results if result.dataset_name == "cr"]
+    assert benchmarked.metric_value == 70.0 and "fit, names, 3 draws" in benchmarked.metric_name

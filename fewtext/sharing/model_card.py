@@ -92,7 +92,8 @@ def _eval_result(result: Result) -> EvalResult:
     return EvalResult(
         task_type="text-classification",
         task_name="Few-shot text classification",
-        dataset_type=result.data if _is_hub_id(result.data) else "custom",
+        # Not one word for all that is not on the Hub: results of one type are put under one name.
+        dataset_type=result.data if _is_hub_id(result.data) else re.sub(r"\W+", "-", result.data.lower()).strip("-"),
         dataset_name=result.data,
         metric_type=result.metric,
         metric_value=round(100 * result.accuracy, 2),

@@ -27,17 +27,19 @@ class PackageArguments:
         command: What trained it, for the card.
         table: What the benchmark wrote of the packaged model (`table.json`), for the card; measured after packaging,
             so package once more.
+        output: Folder of the packaged models.
     """
 
     run: str = "runs/default"
     name: str = DEFAULT_MODEL
     command: str = "fewtext train recipes/default/default.yaml"
     table: str | None = None
+    output: str = str(PACKAGED)
 
 
 def package(arguments: PackageArguments) -> Path:
     """Write the model's folder in the package, and return it."""
-    run, folder = Path(arguments.run), PACKAGED / arguments.name.removeprefix(PREFIX)
+    run, folder = Path(arguments.run), Path(arguments.output) / arguments.name.removeprefix(PREFIX)
     network = MatchingNetwork.from_pretrained(run / "model")
     write_packaged(network, run / "adapter", folder)
     facts = known_facts(arguments.name, network.config)

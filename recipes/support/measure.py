@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.metrics import average_precision_score
+from sklearn.preprocessing import normalize
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -72,13 +73,24 @@ def one_draw(network: Tabled, train: Task, test: Task, strange: list[str], shot:
             refused = [label is None for label in clf.predict(strange, abstain="auto")]
             found[f"{name} auto: in-scope accuracy"] = 100 * float(answered.mean())
             found[f"{name} auto: out-of-scope recall"] = 100 * float(np.mean(refused))
-    examples, of_example = with_names(texts, labels)
-    peer = logistic_regression(100.0)().fit(network.embed(examples).numpy(), of_example)
-    queries = network.embed(test.texts).numpy()
-    found["logistic regression accuracy"] = 100 * float(peer.score(queries, truth))
-    if strange and shot > 1:
-        inside, outside = (peer.predict_proba(v).max(1) for v in (queries, network.embed(strange).numpy()))
-        found |= {f"logistic regression {key}": value for key, value in detection(inside, outside).items()}
+    return found | of_peers(network, with_names(texts, labels), test, strange if shot > 1 else [])
+
+
+def of_peers(
+    network: Tabled, examples: tuple[list[str], list[str]], test: Task, strange: list[str]
+) -> dict[str, float]:
+    """Return the figures of logistic regression (largest probability) and of the nearest centroid (largest cosine)."""
+    vectors, labels = network.embed(examples[0]).numpy(), np.asarray(examples[1])
+    queries, others = network.embed(test.texts).numpy(), network.embed(strange).numpy()
+    peer = logistic_regression(100.0)().fit(vectors, labels)
+    centroids = normalize(np.stack([vectors[labels == name].mean(0) for name in peer.classes_]))
+    found: dict[str, float] = {}
+    for name, scores in (("logistic regression", peer.predict_proba), ("centroid", lambda v: v @ centroids.T)):
+        of_queries = scores(queries)
+        found[f"{name} accuracy"] = 100 * float((peer.classes_[of_queries.argmax(1)] == test.labels).mean())
+        if strange:
+            detected = detection(of_queries.max(1), scores(others).max(1))
+            found |= {f"{name} {key}": value for key, value in detected.items()}
     return found
 
 

@@ -1,4 +1,5 @@
 from card_code import run_code_of
+from huggingface_hub import ModelCard
 
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.sharing.model_card import CardFacts, Result, model_card
@@ -24,3 +25,14 @@ def test_the_card_of_a_model(encoder_folder, tmp_path):
 def test_class_names_cannot_break_the_card():
     card = model_card(CardFacts("me/odd", classes=['a"b`\n# c', "<script>", "ok"], n_examples=3))
     assert "<script>" not in card.text and "\n# c" not in card.text and 'print(clf("a b # c"))' in card.text
+
+
+def test_results_on_several_data_sets_stay_apart_when_the_card_is_read_again():
+    results = [
+        Result(name, "5-way", 0.1 * i, 0.01) for i, name in enumerate(["banking", "cr", "me/pets", "my data.csv"])
+    ]
+    read = ModelCard(str(model_card(CardFacts("me/model", "some/encoder", results=results)))).data.eval_results
+    assert [(r.dataset_name, r.metric_value) for r in read] == [
+        ("banking", 0.0), ("cr", 10.0), ("me/pets", 20.0), ("my data.csv", 30.0),
+    ]  # fmt: skip
+    assert [r.dataset_type for r in read] == ["banking", "cr", "me/pets", "my-data-csv"]
