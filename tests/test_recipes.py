@@ -268,3 +268,18 @@ def test_a_trained_adapter_is_packaged_with_its_card(encoder_folder, tmp_path):
     assert card.data.license == "apache-2.0" and "`fewtext train recipes/default/default.yaml`" in card.text
     [benchmarked] = [result for result in card.data.eval_results if result.dataset_name == "cr"]
     assert benchmarked.metric_value == 70.0 and "fit, names, 3 draws" in benchmarked.metric_name
+
+
+def test_the_benchmark_runs_the_int8_encoder(encoder_folder, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("FEWTEXT_ENCODER", str(encoder_folder))
+    monkeypatch.syspath_prepend(RECIPES)
+    from benchmarks.catalog import METHODS
+
+    texts, labels = ["where is my parcel", "it is late", "money back", "I want a refund"], ["a", "a", "b", "b"]
+    plain, int8 = METHODS["fewtext fit"](False, None), METHODS["fewtext fit, int8"](False, None)
+    for method in (plain, int8):
+        method.fit(texts, labels, seed=0)
+        assert method.predict(texts) == labels
+    exact, rounded = (method.classifier.predict_proba(["where is it"]) for method in (plain, int8))
+    assert 0 < abs(exact - rounded).max() < 0.2

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks.methods import (
     Fewtext,
     Frozen,
+    Int8,
     Method,
     SetFit,
     logistic_regression,
@@ -27,6 +28,7 @@ PEERS: dict[str, Callable[[bool, str | None], Method]] = {
 }
 OURS: dict[str, Callable[[bool, str | None], Method]] = {
     "fewtext fit": lambda names, model: Fewtext(names, model=model),
+    "fewtext fit, int8": lambda names, model: Int8(names, model=model),
     "fewtext adapt memory": lambda names, model: Fewtext(names, "memory", model=model),
     "fewtext adapt encoder": lambda names, model: Fewtext(names, "encoder", model=model),
     "fewtext adapt encoder, memory": lambda names, model: Fewtext(names, "encoder", "memory", model=model),

@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from fewtext import FewShotClassifier, MatchingNetwork
 from fewtext.data.names import readable_name
-from fewtext.models.encoders import default_encoder
+from fewtext.models.encoders import DEFAULT_ENCODER, default_encoder
 from fewtext.models.loading import load_network
 
 
@@ -168,6 +169,16 @@ class Fewtext:
     def belonging(self, texts: Sequence[str]) -> NDArray[np.floating]:
         """Return the familiarity."""
         return self.classifier.familiarity(texts)
+
+
+class Int8(Fewtext):
+    """fewtext on the int8 encoder that `export` writes for onnxruntime, not adapted."""
+
+    def __init__(self, names: bool, model: str | None = None) -> None:
+        super().__init__(names, model=model)
+        self.folder = TemporaryDirectory()  # onnxruntime reads from it as long as the method lives
+        FewShotClassifier(load_network(model or DEFAULT_ENCODER)[0]).export("onnx", self.folder.name, quantize="int8")
+        self.network = FewShotClassifier.from_pretrained(self.folder.name, backend="onnx").base_network()
 
 
 def with_names(texts: Sequence[str], labels: Sequence[str]) -> tuple[list[str], list[str]]:
