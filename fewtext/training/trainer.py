@@ -74,7 +74,7 @@ class EpisodicTrainer(Trainer):
             n_unknown=_pair(args.n_unknown),
             names=args.names,
             hard=args.hard,
-            likeness=partial(_likeness, model.to(args.device)),  # type: ignore[arg-type]
+            likeness=partial(_likeness, model, args.device),
             seed=args.seed,
             small_classes=args.small_classes,
         )
@@ -261,8 +261,9 @@ def _all_texts(tasks: Sequence[Task]) -> list[str]:
     return [text for task in tasks for text in (*task.texts, *map(readable_name, task.classes))]
 
 
-def _likeness(model: MatchingNetwork, task: Task) -> np.ndarray:
+def _likeness(model: MatchingNetwork, device: torch.device, task: Task) -> np.ndarray:
     """Return the cosine between the mean embeddings of the classes of a task, `(n_classes, n_classes)`."""
+    model.to(device)  # type: ignore[arg-type]
     texts = [text for name in task.classes for text in task.texts_of[name][:TEXTS_OF_A_CLASS]]
     sizes = [min(TEXTS_OF_A_CLASS, task.count(name)) for name in task.classes]
     means = torch.stack([vectors.mean(0) for vectors in model.embed(texts).split(sizes)])
