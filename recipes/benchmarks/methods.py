@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fewtext import FewShotClassifier, MatchingNetwork
 from fewtext.data.names import readable_name
-from fewtext.models.encoders import DEFAULT_ENCODER, default_encoder
+from fewtext.models.encoders import default_encoder
 from fewtext.models.loading import load_network
 
 
@@ -177,7 +177,7 @@ class Int8(Fewtext):
     def __init__(self, names: bool, model: str | None = None) -> None:
         super().__init__(names, model=model)
         self.folder = TemporaryDirectory()  # onnxruntime reads from it as long as the method lives
-        FewShotClassifier(load_network(model or DEFAULT_ENCODER)[0]).export("onnx", self.folder.name, quantize="int8")
+        FewShotClassifier(self.network).export("onnx", self.folder.name, quantize="int8")
         self.network = FewShotClassifier.from_pretrained(self.folder.name, backend="onnx").base_network()
 
 
