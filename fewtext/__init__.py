@@ -14,6 +14,7 @@ _NAMES = {
     "EpisodeCollator": "fewtext.data.collator",
     "MatchingNetworkConfig": "fewtext.models.configuration",
     "MatchingNetwork": "fewtext.models.modeling",
+    "allow_code": "fewtext.models.remote_code",
     "EpisodeSetting": "fewtext.evaluation.episodic",
     "evaluate_episodes": "fewtext.evaluation.episodic",
     "evaluate_support": "fewtext.evaluation.fixed",

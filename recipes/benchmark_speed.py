@@ -80,7 +80,7 @@ def benchmark(arguments: BenchmarkArguments) -> dict[str, object]:
     model = MatchingNetwork.from_encoder()
     peer = SentenceTransformer(str(default_encoder()), device="cpu")
     largest = float((model.embed(texts) - torch.tensor(peer.encode(texts))).abs().max())
-    classifier = FewShotClassifier(model).fit(example_texts, labels)
+    classifier = FewShotClassifier(model, cache_size=0).fit(example_texts, labels)
     seconds = timed(
         {
             "peer": lambda: peer.encode(texts, batch_size=32),

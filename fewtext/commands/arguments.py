@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from enum import Enum
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_type_hints
 
-import yaml
-
-_REPLACED = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
+from fewtext.commands.values import convert, read_value, read_yaml, settings_of_words
 
 
 @dataclass
@@ -143,23 +138,6 @@ class ClassifyArguments(SupportArguments):
     explain: int | None = None
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 where 1.1 surprises: `no` is a word (`save_strategy: no`), 2e-5 is a number."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012
-        first: [(tag, regexp) for tag, regexp in resolvers if tag not in _REPLACED]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|True|false|False)$"), list("tTfF"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$"),
-    list("-+.0123456789"),
-)
-
-
 def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) -> list[Any]:
     """Return one object of each kind from `[CONFIG.yaml] [key=value | --key value ...]`.
 
@@ -176,16 +154,14 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
     """
     positional = next((kind.POSITIONAL for kind in kinds if hasattr(kind, "POSITIONAL")), None)
     values: dict[str, Any] = {}
+    words = settings_of_words((*kinds, *ignored))
     for argument in _joined(arguments, _flags((*kinds, *ignored))):
         if argument.endswith((".yaml", ".yml")) and "=" not in argument:
-            values.update(_read_yaml(Path(argument)))
+            values.update(read_yaml(Path(argument)))
         elif "=" in argument:
             key, _, text = argument.partition("=")
-            try:
-                # a lone dash is standard input; YAML would read a list
-                values[key.lstrip("-").replace("-", "_")] = text if text == "-" else yaml.load(text, _Loader)
-            except yaml.YAMLError as error:
-                raise ValueError(f"{argument!r} is not YAML after the equals sign: {error}") from error
+            name = key.lstrip("-").replace("-", "_")
+            values[name] = read_value(argument, text, name in words)
         elif positional is not None and positional not in values:
             values[positional] = argument
         else:
@@ -200,7 +176,7 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
     for kind in kinds:
         hints = get_type_hints(kind)
         own = [f.name for f in fields(kind) if f.init and f.name in values]
-        objects.append(kind(**{name: _convert(name, hints[name], values[name]) for name in own}))
+        objects.append(kind(**{name: convert(name, hints[name], values[name]) for name in own}))
     return objects
 
 
@@ -248,49 +224,3 @@ def describe(*kinds: type) -> str:
                 lines.append(f"    {f.name}={default}")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such configuration file.")
-    try:
-        values = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{file} is not YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{file} must hold settings as `key: value` lines.")
-    return values
-
-
-def _convert(name: str, hint: Any, value: Any) -> Any:
-    """Return a value as the kind its setting has, or raise `ValueError` saying which was expected."""
-    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    plain = {get_origin(kind) or kind for kind in kinds}
-    if Any in plain or (value is None and NoneType in plain):
-        return value
-    for kind in (list, tuple):
-        if kind in plain and isinstance(value, list | tuple):
-            return kind(value)
-    if isinstance(value, bool):
-        if bool in plain:
-            return value
-        if str in plain:  # resume_from_checkpoint is a folder, or true
-            return str(value).lower()
-    elif isinstance(value, int | float):
-        if int in plain and float(value).is_integer():
-            return int(value)
-        if float in plain:
-            return float(value)
-        if str in plain:
-            return str(value)
-    elif isinstance(value, str):
-        if str in plain or any(isinstance(kind, type) and issubclass(kind, Enum) for kind in plain):
-            return value
-    elif isinstance(value, dict) and dict in plain:
-        return value
-    if not isinstance(value, list | tuple | dict) and value is not None:
-        for kind in (list, tuple):  # one value where several may stand
-            if kind in plain:
-                return kind([value])
-    expected = " or ".join(sorted(getattr(kind, "__name__", str(kind)) for kind in plain))
-    raise ValueError(f"{name}={value!r}: {expected} was expected.")

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from fewtext.commands.arguments import ClassifyArguments
 from fewtext.commands.fitted import fitted_classifier, read_examples
 from fewtext.commands.output import Output, Row
+from fewtext.data.names import one_line
 from fewtext.data.streaming import STDIN, text_blocks
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.inference.confidence import check_abstain
@@ -47,6 +48,8 @@ def classify(arguments: ClassifyArguments) -> None:
         classifier.set_params(abstain_by=arguments.abstain_by)
     done, blocks = 0, text_blocks(arguments.input, arguments.text_column, BLOCK)
     if output is not None:
+        settings = (arguments.top_k, arguments.abstain, arguments.abstain_by, arguments.explain)
+        output.claim(f"{classifier.fingerprint} {settings}\n")
         done, blocks = output.remaining(blocks, arguments.top_k, len(classifier.classes_))
     with tqdm(total=total, initial=done, desc="Classifying", unit="text", delay=2) as bar:
         for block in blocks:
@@ -81,6 +84,7 @@ def _rows(classifier: FewShotClassifier, texts: list[str], arguments: ClassifyAr
     more: list[Row] = [{}] * len(texts)
     if arguments.explain is not None:
         more = [{"evidence": _evidence(item)} for item in classifier.explain(texts, arguments.explain)]
+    classifier.cache.clear()  # each block by itself, so that going on after an interruption writes the same bytes
     for text, predictions, own in zip(texts, ranked, more, strict=True):
         for prediction in predictions:
             yield {"text": text, **prediction, **own}
@@ -94,6 +98,6 @@ def _evidence(explanation: Explanation) -> list[Row]:
 def _show(rows: Iterable[Row]) -> None:
     for row in rows:
         label = "" if row["label"] is None else row["label"]
-        print(f"{row['score']:.3f}\t{label}\t{row['text']}")
+        print(f"{row['score']:.3f}\t{label}\t{one_line(row['text'])}")
         for example in row.get("evidence", ()):
-            print(f"\t{example['attention']:.3f}\t{example['label']}\t{example['text']}")
+            print(f"\t{example['attention']:.3f}\t{example['label']}\t{one_line(example['text'])}")

@@ -1,4 +1,8 @@
-"""The whole of fewtext on the sample intents: meta-train, measure, save, classify, add a class, explain."""
+"""The whole of fewtext on the sample intents: meta-train, measure, save, classify, add a class, explain.
+
+fewtext demo
+fewtext demo output_dir=runs/demo n_episodes=40
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
 from fewtext.commands.train import train
@@ -102,7 +106,7 @@ def demo(arguments: DemoArguments) -> None:
     print(classifier.explain(QUERIES[-1]))
     classifier.save_pretrained(folder / "classifier")
     again = FewShotClassifier.from_pretrained(folder / "classifier")
-    same = torch.equal(torch.tensor(again.predict_proba(QUERIES)), torch.tensor(classifier.predict_proba(QUERIES)))
+    same = np.allclose(again.predict_proba(QUERIES), classifier.predict_proba(QUERIES), rtol=0, atol=1e-6)
     print(f"\nsaved in {folder / 'classifier'} and loaded again: {'the same answers' if same else 'OTHER ANSWERS'}")
     print(f"attention in {draw_attention(classifier, folder / 'attention.png')}")
 

@@ -1,4 +1,9 @@
-"""Measure a model on episodes, or from given support sets."""
+"""Measure a model on episodes, or from given support sets.
+
+fewtext evaluate data=me/intents
+fewtext evaluate --model runs/mine/model --data intents.csv --test-way 20 --test-shots [1,5,10]
+fewtext evaluate recipes/intent/banking77/lstm.yaml model=runs/mine/model
+"""
 
 from __future__ import annotations
 

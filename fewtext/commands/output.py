@@ -31,6 +31,7 @@ class Output:
     def __init__(self, name: str, resume: bool = False) -> None:
         self.file = Path(name)
         self.partial = Path(f"{name}.partial")
+        self.stamp_file = Path(f"{name}.partial.run")
         self.is_csv = name.endswith(".csv")
         if self.file.exists():
             raise FileExistsError(f"{name} exists already; choose another output.")
@@ -40,6 +41,15 @@ class Output:
             raise FileExistsError(
                 f"{self.partial} of an interrupted run exists already: resume=true goes on with it, or remove it."
             )
+
+    def claim(self, stamp: str) -> None:
+        """Note which classifier and settings write the file; raises `ValueError` if others began it."""
+        if self.partial.exists() and self.stamp_file.is_file() and self.stamp_file.read_text() != stamp:
+            raise ValueError(
+                f"{self.partial} is of another run, with another classifier or other settings. Remove it, or give "
+                "those of that run."
+            )
+        self.stamp_file.write_text(stamp)
 
     def remaining(self, blocks: Iterator[list[str]], top_k: int, n_classes: int) -> tuple[int, Iterator[list[str]]]:
         """Return how many texts are done, and the blocks that are not; the file ends after the last whole block.
@@ -86,6 +96,7 @@ class Output:
         """Give the file its name."""
         self.write([])
         self.partial.rename(self.file)
+        self.stamp_file.unlink(missing_ok=True)
 
     def _length(
         self, block: Sequence[str], done: int, records: Iterator[bytes], top_k: int, n_classes: int

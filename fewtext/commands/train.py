@@ -1,4 +1,9 @@
-"""Meta-train a Matching Network on episodes, and measure it before and after on what it has not seen."""
+"""Meta-train a Matching Network on episodes, and measure it before and after on what it has not seen.
+
+fewtext train recipes/intent/samples/lstm.yaml
+fewtext train recipes/intent/banking77/lstm.yaml data=PATH learning_rate=1e-5 output_dir=runs/mine
+fewtext train recipes/sentiment/sst2/lstm.yaml --push-to-hub --hub-model-id me/sentiment
+"""
 
 from __future__ import annotations
 

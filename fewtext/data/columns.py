@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ TEXT_COLUMNS = (
     "text", "sentence", "utterance", "query", "question", "content",
     "review", "comment", "tweet", "message", "review_body", "headline", "title",
 )  # fmt: skip
+INVISIBLE = ("Cc", "Cf", "Zs", "Zl", "Zp")
+"""Categories of Unicode: control and format characters, spaces, separators."""
+
 LABEL_COLUMNS = (
     "label_text", "label_name", "label", "intent", "category", "class", "sentiment", "emotion", "topic", "target",
 )  # fmt: skip
@@ -48,7 +52,8 @@ def check_texts(texts: Iterable[Any], where: str = "texts", first: int = 0) -> l
 
     Raises:
         TypeError: `texts` is one string or a table, or a row is None, NaN, or a number.
-        ValueError: a row is empty or white space, or half a character (a lone surrogate).
+        ValueError: a row is empty or has nothing to see (white space, control characters), or half a character (a
+            lone surrogate).
 
     >>> check_texts(["hello", ""])
     Traceback (most recent call last):
@@ -64,13 +69,22 @@ def check_texts(texts: Iterable[Any], where: str = "texts", first: int = 0) -> l
     for row, text in enumerate(checked, first):
         if not isinstance(text, str):
             raise TypeError(f"{where}, row {row} is {text!r} ({type(text).__name__}); every text must be a string.")
-        if not text.strip():
+        if not is_visible(text):
             raise ValueError(f"{where}, row {row} is empty; every text needs at least one visible character.")
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise ValueError(f"{where}, row {row} is not valid Unicode ({error}); decode the file anew.") from error
     return checked
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text has a character that can be seen: no white space, control or direction mark.
+
+    >>> is_visible("?"), is_visible("\\u200f \\n")
+    (True, False)
+    """
+    return any(unicodedata.category(c) not in INVISIBLE for c in text)
 
 
 def check_labels(labels: Iterable[Any], where: str = "labels") -> list[str]:

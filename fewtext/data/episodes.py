@@ -187,7 +187,10 @@ class EpisodeDataset(Dataset[Episode]):
 
 
 def _as_range(name: str, value: Range, least: int) -> tuple[int, int]:
-    low, high = (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+    pair = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
+    if len(pair) != 2 or not all(isinstance(one, int | np.integer) for one in pair):
+        raise ValueError(f"{name} is {value!r}; it is a whole number, or a range [low, high] of them.")
+    low, high = int(pair[0]), int(pair[1])
     if not least <= low <= high:
         raise ValueError(f"{name} is {value}; it must be at least {least}, and a range from small to large.")
     return low, high

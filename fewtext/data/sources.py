@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
@@ -27,6 +28,7 @@ from datasets.exceptions import DatasetGenerationError
 SAMPLES = ("intents", "sentiment")
 BUILDERS = {".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 SMALL_FILE = 20_000_000  # bytes
+ONE_SHARD = re.compile(r"-00000-of-00001$")
 SPLIT_NAMES = {
     "train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
     "dev": "validation", "test": "test", "eval": "test",
@@ -72,7 +74,7 @@ def find_corpora(
 
 def builder_of(path: Path) -> str | None:
     """Return the `datasets` builder for a file by its ending: `train.csv.gz` is csv."""
-    endings = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    endings = [suffix.lower() for suffix in path.suffixes if suffix != ".gz"]
     return BUILDERS.get(endings[-1]) if endings else None
 
 
@@ -82,9 +84,11 @@ def _find_in_folder(folder: Path) -> dict[str, Splits]:
         saved = load_from_disk(str(folder))
         return {name: saved if isinstance(saved, DatasetDict) else {"train": saved}}
     tables = [path for path in sorted(folder.iterdir()) if path.is_file() and builder_of(path)]
+    if not tables and (folder / "data").is_dir():  # as repositories on the Hub have it
+        tables = [path for path in sorted((folder / "data").iterdir()) if path.is_file() and builder_of(path)]
     splits: dict[str, Path] = {}
     for path in tables:
-        split = SPLIT_NAMES.get(path.name.split(".")[0].lower())
+        split = SPLIT_NAMES.get(ONE_SHARD.sub("", path.name.split(".")[0].lower()))
         if split in splits:
             raise ValueError(f"{folder} has two files for the split {split!r}: {splits[split].name} and {path.name}.")
         if split:
@@ -113,11 +117,15 @@ def read_table(split: Dataset | Path) -> Dataset:
         raise ValueError(f"{split}: cannot read this kind of file; use .csv, .jsonl or .parquet.")
     try:
         options = _csv_options(split) if builder == "csv" else {}  # which checks it, line by line
+        if builder == "json" and not is_array(split) and (fault := _json_fault(split)):
+            raise ValueError(fault)
         with _quiet(split.stat().st_size < SMALL_FILE):
-            return load_dataset(builder, data_files=str(split), split="train", **options)
+            table = load_dataset(builder, data_files=str(split), split="train", **options)
     except (DatasetGenerationError, EOFError, OSError, ValueError) as error:
-        fault = _json_fault(split) if builder == "json" else None
-        raise ValueError(f"{split} does not parse: {fault or error}.") from error
+        raise ValueError(f"{split} does not parse: {error}.") from error
+    if not len(table):
+        raise ValueError(f"{split} has no rows.")
+    return table
 
 
 @contextmanager
@@ -146,8 +154,8 @@ def _csv_options(path: Path) -> dict[str, Any]:
     """
     rows = csv_rows(path)
     features = Features({name: Value("string") for name in next(rows)})
-    for _ in rows:
-        pass
+    if not sum(1 for _ in rows):
+        raise ValueError("it has a header and no rows")
     return {"features": features, "keep_default_na": False}
 
 
@@ -201,6 +209,15 @@ def json_rows(path: Path) -> Iterator[Any]:
         raise ValueError(f"after line {line}: {error}") from error
     if empty:
         raise ValueError("the file is empty")
+
+
+def is_array(path: Path) -> bool:
+    """Tell whether a JSON file is one array rather than an object a line."""
+    with open_text(path) as stream:
+        try:
+            return next((line.lstrip() for line in stream if line.strip()), "").startswith("[")
+        except (UnicodeDecodeError, EOFError, OSError):
+            return False  # said with its line by whoever reads the rows
 
 
 def _json_fault(path: Path) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fewtext.data.columns import TEXT_COLUMNS, check_texts, find_column
-from fewtext.data.sources import builder_of, csv_rows, json_rows, open_text, read_table
+from fewtext.data.sources import builder_of, csv_rows, is_array, json_rows, open_text, read_table
 
 STDIN = "-"
 
@@ -52,7 +52,7 @@ def _texts(source: str | Path, text_column: str | None, size: int) -> tuple[str,
         column = find_column(columns, text_column, TEXT_COLUMNS, "text", str(file))
         position = columns.index(column)
         texts = (row[position] for row in rows)
-    elif kind == "json" and not _is_array(file):
+    elif kind == "json" and not is_array(file):
         rows = _named(_objects(file), file)
         first = next(rows)
         column = find_column(list(first), text_column, TEXT_COLUMNS, "text", str(file))
@@ -88,14 +88,6 @@ def _objects(file: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(row, dict):
             raise ValueError(f"row {number} is not an object with a text")
         yield row
-
-
-def _is_array(file: Path) -> bool:
-    with open_text(file) as stream:
-        try:
-            return next((line.lstrip() for line in stream if line.strip()), "").startswith("[")
-        except (UnicodeDecodeError, EOFError, OSError):
-            return False  # said with its line by whoever reads the rows
 
 
 def _named(rows: Iterable[Any], name: str | Path) -> Iterator[Any]:

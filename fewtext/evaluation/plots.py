@@ -129,4 +129,7 @@ def plot_map(vectors: Any, of_class: Any, labels: Sequence[str], file: str | Pat
 
 def _short(text: str) -> str:
     """Shorten a text, without what matplotlib would read as a formula or cannot draw."""
-    return textwrap.shorten(one_line(text), 46, placeholder="…").replace("$", r"\$")
+    words = " ".join(one_line(text).split())
+    if len(words) > 46:  # at a space where there is one, else in the middle of what has none, such as Chinese
+        words = textwrap.shorten(words, 46, placeholder="…") if " " in words[:46] else f"{words[:45]}…"
+    return words.replace("$", r"\$")

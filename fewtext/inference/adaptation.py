@@ -15,8 +15,9 @@ from torch.nn.functional import nll_loss
 from tqdm.auto import tqdm
 
 from fewtext.data.tokenization import pad_ids, tokenize
+from fewtext.inference.counted import counted_labels, counted_texts
 from fewtext.inference.support import SupportSet
-from fewtext.models.embedding import encode_by_length
+from fewtext.models.embedding import encode_for_training
 from fewtext.models.layers import freeze_lower_layers
 from fewtext.models.matching import Episodes
 from fewtext.models.modeling import MatchingNetwork
@@ -76,7 +77,7 @@ def adapt_encoder(
     if model.tokenizer is None:
         raise TypeError("adapt: the model has no tokenizer; set model.tokenizer.")
     support.check_has_texts()
-    texts, labels = support.all_texts(named), torch.from_numpy(support.label_matrix(named))
+    texts, labels = counted_texts(support, named), counted_labels(support, named)
     ids, _ = tokenize(model.tokenizer, texts, model.max_length)
     groups = [np.flatnonzero(labels[:, c].numpy() > 0) for c in range(labels.shape[1])]
     tokenizer, model.tokenizer = model.tokenizer, None
@@ -153,11 +154,10 @@ def _loss(model: MatchingNetwork, ids: Sequence[list[int]], labels: Tensor, seed
     input_ids, mask = pad_ids(list(ids), model.tokenizer.pad_token_id or 0)
     input_ids, mask = input_ids.to(model.device), mask.to(model.device)
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda"):
-        queries = encode_by_length(model.encode, input_ids, mask, model.training_tokens)
+        queries = encode_for_training(model, input_ids, mask)
         examples = queries
         if model.support_encoder is not None:
-            encode = lambda i, m: model.encode(i, m, support=True)  # noqa: E731
-            examples = encode_by_length(encode, input_ids, mask, model.training_tokens)
+            examples = encode_for_training(model, input_ids, mask, support=True)
         second = _second_views(model, input_ids[alone], mask[alone], seed) if bool(alone.any()) else examples[:0]
     queries, examples, second = queries.float(), examples.float(), second.float()
     m = len(labels)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import warnings
 from collections.abc import Iterable
 from typing import Any, overload
 
@@ -33,6 +36,17 @@ class Answering(Editing):
         array[:] = classes
         kinds = {type(label) for label in classes}
         return np.array(classes) if kinds in ({str}, {int}, {float}, {bool}) else array
+
+    @property
+    def fingerprint(self) -> str:
+        """What the answers depend on, as 16 hexadecimal digits: examples, names, weights and adaptation."""
+        state = self._ready()
+        support, confidence = state.support, state.confidence
+        names = [[str(label), name] for label, name in support.names.items()]
+        fitted = [state.named, state.is_adapted, confidence.n, round(confidence.temperature, 2)]
+        told = [support.ids, names, sorted(support.descriptions.values()), fitted]
+        weights = [] if state.weights is None else state.weights.tolist()
+        return hashlib.sha256(json.dumps([told, weights]).encode()).hexdigest()[:16]
 
     @property
     def confidence(self) -> Confidence:
@@ -68,6 +82,7 @@ class Answering(Editing):
             abstain: As in `FewShotClassifier`, which gives the default.
         """
         state = self._ready()
+        self._check_abstain(abstain)
         answers = self._answer(texts)
         probabilities = state.confidence.probabilities(answers.log_probs)
         refused = self._refused(answers, abstain)
@@ -82,11 +97,24 @@ class Answering(Editing):
         return predicted
 
     def score(self, texts: Iterable[str], labels: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy; where texts have several labels, the share of texts with exactly the right ones."""
+        """Return the accuracy; where texts have several labels, the share of texts with exactly the right ones.
+
+        Args:
+            texts: The texts.
+            labels: What is right, in a form that `fit` takes; a row of an indicator matrix may be empty here.
+            sample_weight: Weight of each text, `(n_texts,)`.
+        """
         checked = check_texts(texts)
+        several = self._ready().support.several
+        if several and getattr(labels, "ndim", 1) == 2:
+            right = labels.toarray() if hasattr(labels, "toarray") else np.asarray(labels)
+            expected = (len(checked), len(self.classes_))
+            if right.shape != expected:
+                raise ValueError(f"labels has the shape {right.shape}; {expected} was expected.")
+            return float(np.average((self.predict(checked) == right).all(1), weights=sample_weight))
         shares, _ = label_shares(labels, len(checked))
         predicted = self.predict(checked)
-        if self._ready().support.several:
+        if several:
             classes = self.classes_
             found = [set(classes[row > 0]) == set(own) for row, own in zip(predicted, shares, strict=True)]
         else:
@@ -121,6 +149,7 @@ class Answering(Editing):
         """
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k is {top_k}; it must be at least 1, or None for all classes.")
+        self._check_abstain(abstain)
         answers = self._answer(texts)
         state = self._ready()
         classes = state.support.classes
@@ -161,18 +190,26 @@ class Answering(Editing):
             raise ValueError(f"top_k is {top_k}; it must be at least 1, or None for all examples.")
         state = self._ready()
         checked = check_texts([texts] if isinstance(texts, str) else texts)
-        explanations = explained(checked, self.network.embed(checked), state, top_k)
+        explanations = explained(checked, self._embed(checked), state, top_k)
         return explanations[0] if isinstance(texts, str) else explanations
 
     def _answer(self, texts: Iterable[str]) -> Answers:
         state = self._ready()
-        return state.memory.answer(self.network.embed(check_texts(texts)))
+        return state.memory.answer(self._embed(check_texts(texts)))
+
+    def _check_abstain(self, abstain: str | float | None) -> None:
+        check_abstain(self.abstain if abstain is None else abstain, self.abstain_by)
 
     def _refused(self, answers: Answers, abstain: str | float | None) -> NDArray[np.bool_]:
         """Which texts get no answer, `(n_texts,)`."""
         abstain = self.abstain if abstain is None else abstain
-        check_abstain(abstain, self.abstain_by)
         if abstain is None:
             return np.zeros(len(answers.familiarity), dtype=bool)
         confidence = self.confidence
+        if confidence.is_unfitted and (abstain == "auto" or self.abstain_by == "membership"):
+            warnings.warn(
+                "no example can be left out here, so nothing tells which texts fit no class, and none is refused: "
+                "give two examples a class, or fit(..., unknown=texts).",
+                stacklevel=3,
+            )
         return confidence.scores(answers, self.abstain_by) < confidence.threshold(self.abstain_by, abstain)

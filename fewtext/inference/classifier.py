@@ -15,6 +15,7 @@ from fewtext.data.columns import check_texts
 from fewtext.inference.adaptation import EncoderAdaptation
 from fewtext.inference.adapting import Adapting
 from fewtext.inference.answering import Answering
+from fewtext.inference.cache import CACHED_TEXTS, VectorCache
 from fewtext.inference.confidence import check_abstain
 from fewtext.inference.publishing import Publishing
 from fewtext.inference.similarity import Similarity
@@ -40,6 +41,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         abstain: When to answer None: `auto`, or a threshold between 0 and 1 for `abstain_by`; None always answers.
         abstain_by: `membership` (does the text resemble the examples at all), `confidence` (probability of the
             best class) or `margin` (its lead over the second).
+        cache_size: Texts whose embeddings are kept after they were asked, so that they are not encoded again.
 
     >>> clf = FewShotClassifier.from_pretrained()
     >>> texts = ["where is my parcel", "it has not arrived", "i want my money back", "how do i return this"]
@@ -56,12 +58,14 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         adaptation: str | None = None,
         abstain: str | float | None = None,
         abstain_by: str = "membership",
+        cache_size: int = CACHED_TEXTS,
     ) -> None:
         self.model = model
         self.label_names = label_names
         self.adaptation = adaptation
         self.abstain = abstain
         self.abstain_by = abstain_by
+        self.cache_size = cache_size
 
     @classmethod
     def from_pretrained(
@@ -124,9 +128,10 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         """Return the Matching Network of `model`; one given by name is loaded when it is first needed."""
         if isinstance(self.model, MatchingNetwork):
             return self.model.eval()
-        if getattr(self, "_loaded", None) is None:
-            self._loaded, _ = load_network(self.model)
-        return self._loaded
+        loaded: tuple[Any, MatchingNetwork] | None = getattr(self, "_loaded", None)
+        if loaded is None or loaded[0] != self.model:
+            loaded = self._loaded = (self.model, load_network(self.model)[0])
+        return loaded[1]
 
     def fit(self, texts: Any, labels: Any = None, *, unknown: Iterable[str] | None = None) -> FewShotClassifier:
         """Use these examples as the support set, and no others; the cost is one encoder pass over them.
@@ -153,7 +158,15 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
             support = replace(support, unknown=tuple(check_texts(unknown, "unknown")))
         warn_repeated(support)
         model, before = self.base_network(), self._state
-        known = before.support if before is not None and before.model is model else None
+        known = None
+        if before is not None and before.is_current:
+            known = before.support if before.model is model else None
+        else:
+            self.cache.clear()
+        if support.has_texts:  # its vectors may be those of another model
+            support = support.without_vectors()
+        elif known is None:
+            support.check_has_texts()
         state = State.embed(model, support, self.label_names, known)
         if self.adaptation is not None:
             state = self._adapted(state, self.adaptation, EncoderAdaptation())
@@ -208,6 +221,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         if self.adaptation not in ADAPTATIONS:
             raise ValueError(f"adaptation is {self.adaptation!r}; it is None, 'memory' or 'encoder'.")
         check_abstain(self.abstain, self.abstain_by)
+        VectorCache(self.cache_size)
 
     def _parameters(self) -> dict[str, Any]:
         """The parameters that are saved: all but the model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,11 @@ class Confidence:
         """Fit to what left-out examples got as answers, and to texts that belong to no class, if there are any.
 
         Without such texts the threshold of a rule is where it refuses one in twenty left-out examples; with
-        them where it is right most often on both.
+        them where it is right most often on both. With such texts alone it is where one in twenty of them would get
+        an answer, and familiarity is the share of them that is less familiar.
         """
         if held_out is None:
-            return cls()
+            return cls() if unknown is None or not len(unknown.familiarity) else cls._of_unknown(unknown)
         log_probs = held_out.log_probs.double().clamp_min(-50).flatten(0, 1)
         n = len(held_out.labels)
         labels = held_out.labels.repeat(len(held_out.log_probs), 1)
@@ -80,6 +82,21 @@ class Confidence:
         )
         known = Answers(held_out.log_probs.flatten(0, 1), held_out.familiarity.flatten())
         return cls(**{**asdict(fitted), "thresholds": tuple(fitted._threshold(r, known, unknown) for r in RULES)})
+
+    @classmethod
+    def _of_unknown(cls, unknown: Answers) -> Confidence:
+        familiarity = unknown.familiarity.double().cpu().numpy()
+        spread = float(familiarity.std(ddof=1)) if len(familiarity) > 1 else 1.0
+        known = cls(
+            familiarity_mean=float(familiarity.mean()), familiarity_spread=max(spread, 1e-6), n=len(familiarity)
+        )
+        thresholds = tuple(float(np.quantile(known.scores(unknown, rule), 1 - REFUSED)) for rule in RULES)
+        return cls(**{**asdict(known), "thresholds": thresholds})
+
+    @property
+    def is_unfitted(self) -> bool:
+        """Whether there was nothing to fit to: no example that can be left out, and no text of no class."""
+        return self.n == 0
 
     def probabilities(self, log_probs: Tensor) -> NDArray[np.float32]:
         """Return calibrated probabilities, `(..., n_way)` as the log-probabilities are."""
@@ -125,9 +142,14 @@ class Confidence:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Confidence:
         """Return the confidence of saved values; raises `ValueError` for others."""
-        if set(values) != set(cls.__dataclass_fields__):
+        if not isinstance(values, dict) or set(values) != set(cls.__dataclass_fields__):
             raise ValueError("confidence.json is not of this version of fewtext; fit the classifier again.")
-        return cls(**{**values, "thresholds": tuple(values["thresholds"])})
+        thresholds = values["thresholds"]
+        numbers = [v for k, v in values.items() if k != "thresholds" and v is not None]
+        right = isinstance(thresholds, list | tuple) and len(thresholds) == len(RULES)
+        if not right or not all(isinstance(v, Real) for v in (*thresholds, *numbers)):
+            raise ValueError("confidence.json is damaged: it holds something else than numbers.")
+        return cls(**{**values, "thresholds": tuple(thresholds)})
 
 
 def check_abstain(abstain: str | float | None, rule: str) -> None:
@@ -136,7 +158,7 @@ def check_abstain(abstain: str | float | None, rule: str) -> None:
         raise ValueError(f"abstain_by is {rule!r}; it is one of {', '.join(RULES)}.")
     if abstain is None or abstain == "auto":
         return
-    number = isinstance(abstain, int | float) and not isinstance(abstain, bool)
+    number = isinstance(abstain, Real) and not isinstance(abstain, bool)
     if not number or not 0 <= float(abstain) <= 1:
         raise ValueError(f"abstain is {abstain!r}; it is None, 'auto' or a threshold between 0 and 1.")
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fewtext.inference.labels import Label
+from torch import Tensor
+
+from fewtext.inference.cache import VectorCache
+from fewtext.inference.labels import Label, ordered_classes
 from fewtext.inference.state import State, embedded, warn_repeated
 from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
@@ -19,7 +22,9 @@ class Editing:
 
     label_names: bool | str
     adaptation: str | None
+    cache_size: int
     _state: State | None = None
+    _cache: VectorCache | None = None
 
     def base_network(self) -> MatchingNetwork:
         """Return the Matching Network that the classifier was made with."""
@@ -49,6 +54,8 @@ class Editing:
         if not len(more):
             raise ValueError("no examples were given; add needs at least one text.")
         known = self.support
+        if known is not None:  # before anything is encoded
+            ordered_classes([*known.names, *more.names])
         whole = more if known is None else known.merge(embedded(self.network, more, self.label_names, known=known))
         warn_repeated(whole, more.texts)
         self._remember(whole)
@@ -83,9 +90,22 @@ class Editing:
         self._remember(self._support().describe(label, description))
         return self
 
+    @property
+    def cache(self) -> VectorCache:
+        """The embeddings of the texts that were asked last, with `hits`, `misses` and `hit_rate`."""
+        if self._cache is None or self._cache.size != self.cache_size:
+            self._cache = VectorCache(self.cache_size)
+        return self._cache
+
+    def _embed(self, texts: list[str]) -> Tensor:
+        """Return f' of texts, `(n_texts, dim)`; those asked before are not encoded again."""
+        return self.cache.embed(self.network, texts)
+
     def _remember(self, support: SupportSet) -> None:
         """Take over a changed support set, once everything that follows from it is there."""
         if self._state is not None:
+            if not self._state.is_current:  # the model was trained in place
+                self.cache.clear()
             self._state = self._state.changed(support, self.label_names)
             return
         state = State.embed(self.network, support, self.label_names)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewtext.data.names import one_line
 from fewtext.inference.labels import Label
 from fewtext.inference.state import State
 
@@ -50,10 +51,10 @@ class Explanation:
 
     def __str__(self) -> str:
         """The answer and the ten weightiest examples, one a line."""
-        lines = [f"{self.text!r} is {self.label!r} ({self.score:.1%}), decided by"]
+        lines = [f"{one_line(self.text)!r} is {self.label!r} ({self.score:.1%}), decided by"]
         for item in self.evidence[:10]:
             kind = " (class name)" if item.is_name else ""
-            lines.append(f"  {item.attention:6.1%}  {item.label}: {item.text or item.id}{kind}")
+            lines.append(f"  {item.attention:6.1%}  {one_line(f'{item.label}: {item.text or item.id}')}{kind}")
         return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from fewtext.evaluation.statistics import Estimate, mean_interval
 from fewtext.inference.memory import Memory
@@ -77,10 +78,11 @@ def leave_one_out(memory: Memory, n_examples: int, queries: Tensor) -> HeldOut |
     log_probs = labels.new_zeros(rounds, n, labels.shape[1])
     familiarity = labels.new_zeros(rounds, n)
     shares, random = labels.cpu().numpy(), np.random.default_rng(0)
-    for number in range(rounds):
-        order = random.permutation(n) if number else np.arange(n)
-        fold = torch.from_numpy(fold_numbers(shares, folds, order)).to(labels.device)
-        for out in (fold == k for k in range(int(fold.max()) + 1)):
+    orders = [random.permutation(n) if number else np.arange(n) for number in range(rounds)]
+    dealt = [torch.from_numpy(fold_numbers(shares, folds, order)).to(labels.device) for order in orders]
+    left_out = [(number, fold == k) for number, fold in enumerate(dealt) for k in range(int(fold.max()) + 1)]
+    with tqdm(left_out, desc="Leaving examples out", unit="fold", delay=2) as bar:
+        for number, out in bar:
             kept = torch.cat([~out, out.new_ones(len(memory.weights) - n)])
             less = Memory.build(memory.matcher, memory.examples[kept], memory.labels[kept], memory.weights[kept])
             if memory.keys is not None:

@@ -16,10 +16,18 @@ def example_id(text: str, label: str) -> str:
 
 
 def distinct_ids(ids: Iterable[str]) -> tuple[str, ...]:
-    """Number the ids that occur again: the same text may be an example twice."""
-    seen: dict[str, int] = {}
-    distinct = []
+    """Number the ids that occur again: the same text may be an example twice.
+
+    >>> distinct_ids(["x", "x-2", "x"])
+    ('x', 'x-2', 'x-3')
+    """
+    last: dict[str, int] = {}
+    distinct: dict[str, None] = {}
     for one in ids:
-        seen[one] = seen.get(one, 0) + 1
-        distinct.append(one if seen[one] == 1 else f"{one}-{seen[one]}")
+        new, number = one, last.get(one, 1)
+        while new in distinct:
+            number += 1
+            new = f"{one}-{number}"
+        last[one] = number
+        distinct[new] = None
     return tuple(distinct)

@@ -21,9 +21,9 @@ def check_label(label: Any, where: str = "label") -> Label:
     >>> check_label(np.int64(3))
     3
     """
-    if isinstance(label, np.generic):
+    if isinstance(label, np.generic) or getattr(label, "ndim", None) == 0:  # of numpy, or a tensor of one number
         label = label.item()
-    if label is None or label != label or (isinstance(label, str) and not label.strip()):
+    if _is_missing(label):
         raise TypeError(f"{where} is {label!r}; a label is a class name, a number or another hashable value.")
     if not isinstance(label, Hashable):
         raise TypeError(f"{where} is {label!r} ({type(label).__name__}), which cannot be hashed.")
@@ -32,6 +32,14 @@ def check_label(label: Any, where: str = "label") -> Label:
     except TypeError:
         raise TypeError(f"{where} is {label!r}, which holds something that cannot be hashed.") from None
     return label
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether a label is None, NaN, pandas' NA, or an empty string."""
+    try:
+        return label is None or bool(label != label) or (isinstance(label, str) and not label.strip())
+    except (TypeError, ValueError):  # pandas' NA is neither true nor false; neither is what holds an array
+        return isinstance(label, Hashable)
 
 
 def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list[Shares], bool]:
@@ -52,10 +60,12 @@ def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list
     >>> label_shares(["a", ["a", "b"]], 2)
     ([{'a': 1.0}, {'a': 1.0, 'b': 1.0}], True)
     """
-    if isinstance(labels, str | int | float | np.generic) and not isinstance(labels, np.ndarray):
+    if labels is None:
+        raise TypeError(f"{where} is None; pass one label a text.")
+    if isinstance(labels, str) or not isinstance(labels, Iterable) or getattr(labels, "ndim", None) == 0:
         labels = [labels] * n_texts
-    if not isinstance(labels, Iterable):
-        raise TypeError(f"{where} is {labels!r} ({type(labels).__name__}); pass one label a text.")
+    if hasattr(labels, "toarray"):  # a sparse matrix
+        labels = labels.toarray()
     several = False
     if getattr(labels, "ndim", 1) == 2:
         rows: list[Any] = _from_indicator(np.asarray(labels), where)
@@ -132,13 +142,18 @@ def label_key(shares: Shares) -> str:
 
 
 def _distribution(row: Mapping[Any, Any], place: str) -> Shares:
-    shares = {check_label(label, place): float(share) for label, share in row.items() if share}
+    try:
+        shares = {check_label(label, place): float(share) for label, share in row.items() if share}
+    except ValueError:
+        shares = {}
     if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-3:
         raise ValueError(f"{place} is {dict(row)!r}; the shares of a distribution are positive and add up to 1.")
     return shares
 
 
 def _from_indicator(matrix: np.ndarray, where: str) -> list[list[int]]:
+    if matrix.shape[1] == 1:
+        raise ValueError(f"{where} is a table of one column; pass the column by itself, one label a text.")
     if not np.isin(matrix, (0, 1)).all():
         raise ValueError(f"{where} is a matrix with other values than 0 and 1; an indicator matrix has only these.")
     if len(matrix) and not matrix.any(0).all():

@@ -105,6 +105,8 @@ class FewShotTextClassificationPipeline(Pipeline):
                 inputs = list(inputs)
                 if not inputs:
                     return []
+                for row, one in enumerate(inputs):
+                    _text_of(one, f", row {row}")
                 kwargs.setdefault("batch_size", self._list_batch)
             else:
                 inputs = (text for text in inputs)
@@ -126,12 +128,7 @@ class FewShotTextClassificationPipeline(Pipeline):
 
     def preprocess(self, inputs: Any) -> dict[str, str]:  # type: ignore[override]
         """Check a text; it is tokenized with those it is encoded with."""
-        text = inputs.get("text") if isinstance(inputs, Mapping) and "text_pair" not in inputs else inputs
-        if not isinstance(text, str):
-            raise TypeError(f"the pipeline got {inputs!r} ({type(inputs).__name__}); every text must be a string.")
-        if not text.strip():
-            raise ValueError("the pipeline got an empty text; every text needs at least one visible character.")
-        return {"text": text}
+        return {"text": _text_of(inputs)}
 
     def _forward(  # type: ignore[override]
         self, inputs: dict[str, Any], top_k: int | None = 1, abstain: str | float | None = None
@@ -148,6 +145,19 @@ class FewShotTextClassificationPipeline(Pipeline):
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:  # type: ignore[override]
         """Save the classifier; see `FewShotClassifier.save_pretrained`, which takes the same options."""
         self.classifier.save_pretrained(save_directory, **kwargs)
+
+
+def _text_of(inputs: Any, place: str = "") -> str:
+    """Return a text, given by itself or as `{"text": ...}`; raises naming its place for what is none."""
+    from fewtext.data.columns import is_visible
+
+    text = inputs.get("text") if isinstance(inputs, Mapping) and "text_pair" not in inputs else inputs
+    if not isinstance(text, str):
+        kind = type(inputs).__name__
+        raise TypeError(f"the pipeline got {inputs!r} ({kind}){place}; every text must be a string.")
+    if not is_visible(text):
+        raise ValueError(f"the pipeline got an empty text{place}; every text needs at least one visible character.")
+    return text
 
 
 class ByName:

@@ -24,7 +24,7 @@ class Similarity(Editing):
         Two texts that resemble the same examples are near each other, however they are worded.
         """
         state = self._ready()
-        vectors = self.network.embed(check_texts(texts))
+        vectors = self._embed(check_texts(texts))
         return state.memory.represent(vectors).float().cpu().numpy()
 
     def similarity(self, a: Sequence[str], b: Sequence[str], measure: str = "cosine") -> NDArray[np.float32]:

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from fewtext.data.names import names_are_words
 from fewtext.inference.confidence import Confidence
+from fewtext.inference.counted import counted_tensors, counted_texts
 from fewtext.inference.held_out import HeldOut, leave_one_out
 from fewtext.inference.keys import ClassKeys
 from fewtext.inference.memory import Memory
 from fewtext.inference.support import SupportSet
+from fewtext.models.layers import weights_sample
 from fewtext.models.modeling import MatchingNetwork
 
 
@@ -32,6 +34,7 @@ class State:
             is shared.
         stored: The confidence that was saved, so that it need not be fitted again.
         before: The state before the encoder learned the examples: what leaves them out truly.
+        weights: A sample of the model's weights when the examples were embedded.
     """
 
     model: MatchingNetwork
@@ -41,30 +44,26 @@ class State:
     queries: Tensor | None = None
     stored: Confidence | None = None
     before: State | None = None
+    weights: Tensor | None = None
 
     @classmethod
     def of(
         cls, model: MatchingNetwork, support: SupportSet, label_names: bool | str, keys: ClassKeys | None = None
     ) -> State:
         """Return the state of an embedded support set; raises `ValueError` for a class that nothing stands for."""
-        named = names_are_words(support.names.values()) if label_names == "auto" else bool(label_names)
-        described = set(support.descriptions)
-        have = {label for shares in support.shares for label in shares} | described
-        if not named and (bare := [label for label in support.classes if label not in have]):
-            raise ValueError(
-                f"the class {bare[0]!r} has neither an example nor a description, and class names do not count as "
-                "examples here: give it one, or set label_names=True."
-            )
-        tensors = support.tensors(named, model.config.name_weight)
+        named = names_count(support, label_names)
+        tensors = counted_tensors(support, named, model.config.name_weight)
         examples, labels, weights = (tensor.to(model.device) for tensor in tensors)
         memory = Memory.build(model.matcher, examples, labels, weights)
-        return cls(model, support, named, memory if keys is None else replace(memory, keys=keys))
+        memory = memory if keys is None else replace(memory, keys=keys)
+        return cls(model, support, named, memory, weights=weights_sample(model.encoder, model.support_encoder))
 
     @classmethod
     def embed(
         cls, model: MatchingNetwork, support: SupportSet, label_names: bool | str, known: SupportSet | None = None
     ) -> State:
         """Return the state of a support set; what `known` has embeddings of is not embedded again."""
+        names_count(support, label_names)
         return cls.of(model, embedded(model, support, label_names, known), label_names)
 
     def adapted(self) -> State:
@@ -84,7 +83,11 @@ class State:
 
     def changed(self, support: SupportSet, label_names: bool | str) -> State:
         """Return the state of a changed support set, adapted again where it was."""
-        state = State.embed(self.model, support, label_names, known=self.support)
+        if self.is_current:
+            state = State.embed(self.model, support, label_names, known=self.support)
+        else:
+            support.check_has_texts()
+            state = State.embed(self.model, support.without_vectors(), label_names)
         state = state._keyed() if self.is_adapted else state
         if self.before is not None:
             return replace(state, before=self.before.changed(support.without_vectors(), label_names))
@@ -93,6 +96,13 @@ class State:
     def learned_by(self, model: MatchingNetwork, label_names: bool | str) -> State:
         """Return the state of a model whose encoder was trained on these examples."""
         return replace(State.embed(model, self.support.without_vectors(), label_names), before=self)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the model is as it was when the examples were embedded: not trained in place since."""
+        return self.weights is None or torch.equal(
+            self.weights, weights_sample(self.model.encoder, self.model.support_encoder)
+        )
 
     @property
     def is_adapted(self) -> bool:
@@ -143,7 +153,19 @@ class State:
         if self.model.support_encoder is None:
             return self.memory.examples
         self.support.check_has_texts()
-        return self.model.embed(self.support.all_texts(self.named))
+        return self.model.embed(counted_texts(self.support, self.named))
+
+
+def names_count(support: SupportSet, label_names: bool | str) -> bool:
+    """Tell whether class names count as examples; raises `ValueError` for a class that nothing stands for."""
+    named = names_are_words(support.names.values()) if label_names == "auto" else bool(label_names)
+    have = {label for shares in support.shares for label in shares} | set(support.descriptions)
+    if not named and (bare := [label for label in support.classes if label not in have]):
+        raise ValueError(
+            f"the class {bare[0]!r} has neither an example nor a description, and class names do not count as "
+            "examples here: give it one, or set label_names=True."
+        )
+    return named
 
 
 def embedded(

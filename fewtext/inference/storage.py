@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
+from torch import Tensor
 
 from fewtext.folders import (
     CONFIDENCE_FILE,
@@ -26,6 +27,7 @@ from fewtext.inference.confidence import Confidence
 from fewtext.inference.keys import ClassKeys
 from fewtext.inference.state import State
 from fewtext.inference.support_files import load_support, save_support
+from fewtext.models.layers import weights_sample
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
 
@@ -61,6 +63,8 @@ def _write(folder: Path, state: State | None, parameters: Mapping[str, Any], inc
         return
     keys = state.memory.keys
     tensors = {} if keys is None else {"key_vectors": keys.vectors, "key_offsets": keys.offsets}
+    if state.weights is not None:
+        tensors["weights"] = state.weights
     settings = {**parameters, "fine_tuned_on": sorted(state.model.fine_tuned_on)}
     save_support(state.support, folder, settings, tensors, include_texts=include_texts)
     values = json.dumps(state.confidence.to_json(), indent=2)
@@ -75,6 +79,12 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
     if not (folder / VECTORS_FILE).is_file() and not (folder / TEXTS_FILE).is_file():
         return None, {}
     support, parameters, tensors = load_support(folder, model.config.embedding_size)
+    weights, found = tensors.get("weights"), weights_sample(model.encoder, model.support_encoder)
+    if weights is not None and len(weights) and len(found) and not _alike(weights, found):  # an ONNX encoder has none
+        raise ValueError(
+            f"{folder / VECTORS_FILE} holds examples that were embedded with other weights than those beside it: "
+            "another model was saved in this folder. Give its examples to fit, and save the classifier."
+        )
     model.fine_tuned_on = frozenset(parameters.pop("fine_tuned_on", ()))
     keys = None
     if "key_vectors" in tensors:
@@ -84,13 +94,18 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
         keys = ClassKeys(vectors.to(model.device), offsets.to(model.device))
     state = State.of(model, support, parameters.get("label_names", "auto"), keys)
     file = folder / CONFIDENCE_FILE
-    if file.is_file():
-        try:
-            values = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{file} is not JSON; it was cut off while it was written.") from error
-        state = replace(state, stored=Confidence.from_json(values))
-    return state, parameters
+    if not file.is_file():
+        raise ValueError(f"{folder} lacks {CONFIDENCE_FILE}, a part of the support set.")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON; it was cut off while it was written.") from error
+    return replace(state, stored=Confidence.from_json(values)), parameters
+
+
+def _alike(saved: Tensor, found: Tensor) -> bool:
+    """Whether two samples of weights are the same but for the order in which a device sums."""
+    return saved.shape == found.shape and torch.allclose(saved, found.cpu(), rtol=1e-3, atol=1e-3)
 
 
 def holds_model(folder: Path, model: MatchingNetwork) -> bool:

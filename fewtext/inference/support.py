@@ -8,16 +8,23 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
-from datasets import Dataset
-from numpy.typing import NDArray
+from datasets import ClassLabel, Dataset
 from torch import Tensor
 
 from fewtext.data.columns import LABEL_COLUMNS, TEXT_COLUMNS, check_texts, find_column, label_names
 from fewtext.data.names import readable_name
+from fewtext.inference.classes import given_names, relabelled_descriptions, relabelled_names, relabelled_shares
 from fewtext.inference.ids import distinct_ids, example_id
-from fewtext.inference.labels import Label, Shares, given_label, label_key, label_matrix, label_shares, ordered_classes
+from fewtext.inference.labels import (
+    Label,
+    Shares,
+    given_label,
+    label_key,
+    label_shares,
+    ordered_classes,
+    stored_label,
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ class SupportSet:
         *,
         names: Mapping[Label, str] | None = None,
         descriptions: Mapping[Label, str] | None = None,
+        ids: Iterable[str] | None = None,
     ) -> SupportSet:
         """Make a support set from examples in any order.
 
@@ -69,9 +77,10 @@ class SupportSet:
             labels: The label of each: one, a list (several), or a dictionary (a distribution).
             names: How classes read, where not as their label; also of classes without an example.
             descriptions: A sentence about a class; also of classes without an example.
+            ids: The id of each example; by default made of its text and label.
 
         Raises:
-            TypeError, ValueError: a text or label that cannot be used, with its row.
+            TypeError, ValueError: a text or label that cannot be used, with its row; ids that are not distinct.
         """
         checked = check_texts(texts)
         shares, several = label_shares(labels, len(checked))
@@ -80,23 +89,38 @@ class SupportSet:
             check_texts(given.values(), what)
         classes = ordered_classes([*(c for row in shares for c in row), *names, *descriptions])
         readable = {label: names.get(label, readable_name(str(label))) for label in classes}
-        ids = distinct_ids(example_id(text, label_key(row)) for text, row in zip(checked, shares, strict=True))
-        return cls(tuple(checked), tuple(shares), ids, readable, descriptions, several)._canonical()
+        if ids is None:
+            own = distinct_ids(example_id(text, label_key(row)) for text, row in zip(checked, shares, strict=True))
+        else:
+            own = tuple(str(one) for one in ids)
+            if len(own) != len(checked) or len(set(own)) < len(own):
+                raise ValueError(f"{len(checked)} texts but {len(set(own))} distinct ids; every example has its own.")
+        return cls(tuple(checked), tuple(shares), own, readable, descriptions, several)._canonical()
 
     @classmethod
     def from_dataset(
         cls, dataset: Dataset, text_column: str | None = None, label_column: str | None = None
     ) -> SupportSet:
-        """Make a support set of a data set's rows; columns are found by their usual names, or named."""
+        """Make a support set of a data set's rows; columns are found by their usual names, or named.
+
+        Labels keep their type, save those of a ClassLabel, which are its names. Of a data set from `to_dataset` the
+        examples keep their ids.
+        """
         text = find_column(dataset.column_names, text_column, TEXT_COLUMNS, "text", "the data set")
         label = find_column(dataset.column_names, label_column, LABEL_COLUMNS, "label", "the data set")
-        values = list(dataset[label])
-        nested = any(isinstance(value, list | dict) for value in values)
-        return cls.create(dataset[text], values if nested else label_names(dataset, label, "the data set"))
+        is_class_label = isinstance(dataset.features[label], ClassLabel)
+        labels = label_names(dataset, label, "the data set") if is_class_label else list(dataset[label])
+        ids = dataset["id"] if set(dataset.column_names) == {"id", "text", "label"} else None
+        return cls.create(dataset[text], labels, ids=ids)
 
     def to_dataset(self) -> Dataset:
-        """Return the examples as a data set with the columns id, text and label."""
+        """Return the examples as a data set with the columns id, text and label; names and descriptions stay here.
+
+        Raises `TypeError` for labels that are neither strings nor numbers: a table would change them.
+        """
         self.check_has_texts()
+        for label in self.classes:
+            stored_label(label)
         return Dataset.from_dict({"id": list(self.ids), "text": list(self.texts), "label": self.labels})
 
     @cached_property
@@ -124,7 +148,7 @@ class SupportSet:
         return [i for i, shares in enumerate(self.shares) if label in shares]
 
     def merge(self, other: SupportSet) -> SupportSet:
-        """Return both support sets as one; names and descriptions of `other` win."""
+        """Return both support sets as one; descriptions of `other` win, and names that it was given."""
         ordered_classes([*self.names, *other.names])
         vectors = None
         if self.vectors is not None and other.vectors is not None:
@@ -133,7 +157,7 @@ class SupportSet:
             (*self.texts, *other.texts),
             (*self.shares, *other.shares),
             distinct_ids([*self.ids, *other.ids]),
-            {**self.names, **other.names},
+            {**other.names, **self.names, **given_names(other.names)},
             {**self.descriptions, **other.descriptions},
             self.several or other.several,
             vectors,
@@ -180,12 +204,14 @@ class SupportSet:
         """
         [row] = [i for i, own in enumerate(self.ids) if own in self.check_ids([example_id])]
         given = self.labels[row] if label is None else label
-        new = SupportSet.create([self.texts[row] if text is None else text], [given])
+        own = self.texts[row]
+        new = SupportSet.create([text if text is not None else own or "left out"], [given])
         changed = replace(
             new,
+            texts=new.texts if text is not None else (own,),
             ids=(example_id,),
             several=new.several or self.several,
-            vectors=self.vectors[[row]] if self.vectors is not None and text in (None, self.texts[row]) else None,
+            vectors=self.vectors[[row]] if self.vectors is not None and text in (None, own) else None,
         )
         return self._rows([i for i in range(len(self)) if i != row]).merge(changed)
 
@@ -240,28 +266,9 @@ class SupportSet:
         described = [(self.descriptions[label], label) for label in self.classes if label in self.descriptions]
         return [text for text, _ in named + described], [label for _, label in named + described]
 
-    def all_texts(self, use_names: bool) -> list[str]:
-        """Return the examples, then the names and descriptions that count as such."""
-        return [*self.texts, *self.class_texts(use_names)[0]]
-
-    def label_matrix(self, use_names: bool) -> NDArray[np.float32]:
-        """Return what each of `all_texts` says: the share of each class, `(n, n_way)`."""
-        _, labels = self.class_texts(use_names)
-        return label_matrix([*self.shares, *({label: 1.0} for label in labels)], self.classes)
-
     def without_vectors(self) -> SupportSet:
         """Return the support set as it was before it was embedded."""
         return replace(self, vectors=None, class_vectors={})
-
-    def tensors(self, use_names: bool, name_weight: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Return embeddings `(n, dim)`, labels `(n, n_way)` and weights `(n,)`; names and descriptions last."""
-        assert self.vectors is not None
-        texts, _ = self.class_texts(use_names)
-        vectors, weights = self.vectors, self.vectors.new_ones(len(self))
-        if texts:
-            vectors = torch.cat([vectors, torch.stack([self.class_vectors[text] for text in texts])])
-            weights = torch.cat([weights, weights.new_full((len(texts),), name_weight)])
-        return vectors, torch.from_numpy(self.label_matrix(use_names)).to(vectors), weights
 
     def _canonical(self) -> SupportSet:
         rows = zip(self.texts, self.shares, self.ids, strict=True)
@@ -284,17 +291,8 @@ class SupportSet:
         }
 
     def _relabel(self, new: Mapping[Label, Label]) -> SupportSet:
-        shares: list[Shares] = []
-        for row in self.shares:
-            renamed: dict[Label, float] = {}
-            for label, share in row.items():
-                target = new.get(label, label)
-                renamed[target] = (
-                    max(renamed.get(target, 0.0), share) if self.several else renamed.get(target, 0) + share
-                )
-            shares.append(renamed)
-        names = {label: name for label, name in self.names.items() if label not in new}
-        names = {**{label: readable_name(str(label)) for label in new.values()}, **names}
-        descriptions = {new.get(label, label): text for label, text in self.descriptions.items()}
+        names = relabelled_names(self.names, new)
         ordered_classes(names)
-        return replace(self, shares=tuple(shares), names=names, descriptions=descriptions)._canonical()
+        shares = tuple(relabelled_shares(row, new, self.several) for row in self.shares)
+        descriptions = relabelled_descriptions(self.descriptions, new)
+        return replace(self, shares=shares, names=names, descriptions=descriptions)._canonical()

@@ -16,6 +16,9 @@ from fewtext.folders import TEXTS_FILE, VECTORS_FILE, check_safetensors
 from fewtext.inference.labels import Label, Shares, stored_label
 from fewtext.inference.support import SupportSet
 
+LISTS = ("classes", "ids", "names", "descriptions", "class_texts")
+"""What the metadata lists."""
+
 
 def save_support(
     support: SupportSet,
@@ -61,7 +64,10 @@ def save_support(
         "settings": dict(settings),
     }
     if include_texts:
-        support.check_has_texts()
+        if not support.has_texts:
+            raise ValueError(
+                "this support set was saved without its texts; pass include_texts=False to save it again."
+            )
         lines = "".join(
             json.dumps({"id": own, "text": text, **_stored_shares(shares, support.several)}, ensure_ascii=False) + "\n"
             for own, text, shares in zip(support.ids, support.texts, support.shares, strict=True)
@@ -86,21 +92,26 @@ def load_support(folder: Path, dim: int) -> tuple[SupportSet, dict[str, Any], di
     try:
         about = json.loads(metadata["support"])
         vectors, rows, shares = (tensors.pop(name) for name in ("vectors", "label_rows", "label_shares"))
-    except (KeyError, ValueError) as error:
+        classes, ids, names, descriptions, class_texts = (about[name] for name in LISTS)
+        settings, several, sha256 = about["settings"], about["several"], about["texts_sha256"]
+        if not len(classes) == len(names) == len(descriptions):
+            raise ValueError("its classes, names and descriptions are not of one number")
+    except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"{vectors_file} is not a support set of this version of fewtext ({error}).") from error
     if vectors.dim() != 2 or vectors.shape[-1] != dim:
         raise ValueError(f"{vectors_file} holds vectors of size {vectors.shape[-1]}, but the model has size {dim}.")
-    classes, ids = about["classes"], about["ids"]
     class_vectors = tensors.pop("class_vectors", vectors[:0])
-    if class_vectors.shape != (len(about["class_texts"]), dim):
+    if class_vectors.shape != (len(class_texts), dim):
         raise ValueError(f"{vectors_file} is damaged: the vectors of names and descriptions do not fit them.")
+    if not (bool(vectors.isfinite().all()) and bool(class_vectors.isfinite().all())):
+        raise ValueError(f"{vectors_file} is damaged: some of its vectors are not numbers.")
     fits = len(ids) == len(vectors) and len(rows) == len(shares) >= len(ids)
     inside = not len(rows) or (bool((rows >= 0).all()) and bool((rows < torch.tensor([len(ids), len(classes)])).all()))
     if not (fits and inside):
         raise ValueError(f"{vectors_file} is damaged: its ids, vectors and labels do not fit together.")
     texts = [""] * len(ids)
-    if about["texts_sha256"] is not None:
-        texts = _read_texts(texts_file, about["texts_sha256"], len(ids))
+    if sha256 is not None:
+        texts = _read_texts(texts_file, sha256, len(ids))
     per_text: list[dict[Label, float]] = [{} for _ in ids]
     for (i, c), share in zip(rows.tolist(), shares.tolist(), strict=True):
         per_text[i][classes[c]] = share
@@ -108,14 +119,14 @@ def load_support(folder: Path, dim: int) -> tuple[SupportSet, dict[str, Any], di
         tuple(texts),
         tuple(per_text),
         tuple(ids),
-        dict(zip(classes, about["names"], strict=True)),
-        {label: text for label, text in zip(classes, about["descriptions"], strict=True) if text is not None},
-        about["several"],
+        dict(zip(classes, names, strict=True)),
+        {label: text for label, text in zip(classes, descriptions, strict=True) if text is not None},
+        several,
         vectors,
-        dict(zip(about["class_texts"], class_vectors, strict=True)),
+        dict(zip(class_texts, class_vectors, strict=True)),
         tuple(about.get("unknown", ())),
     )
-    return support, about["settings"], tensors
+    return support, settings, tensors
 
 
 def _read_texts(file: Path, sha256: str, expected: int) -> list[str]:

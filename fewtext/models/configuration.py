@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from torch import nn
-from transformers import AutoConfig, PreTrainedConfig
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from fewtext.folders import MODEL_TYPE
@@ -91,6 +91,12 @@ class MatchingNetworkConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: object) -> None:
         """Check every choice before anything is built."""
+        kind = self.encoder.get("model_type") if isinstance(self.encoder, dict) else None
+        if kind is not None and kind not in CONFIG_MAPPING:
+            raise ValueError(
+                f"the encoder is a {kind!r}, which transformers does not know. Register its classes, or call "
+                "fewtext.allow_code(...) with the repository of the encoder, before the model is loaded."
+            )
         super().__post_init__(**kwargs)
         import_module("fewtext.models.modeling")  # registers the class that AutoModel builds of a configuration
         for name, allowed in (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from tqdm.auto import tqdm
 
 from fewtext.data.columns import check_texts
@@ -108,15 +110,30 @@ def _embed(
     return vectors
 
 
-def encode_by_length(
-    encode: Callable[[Tensor, Tensor], Tensor], input_ids: Tensor, attention_mask: Tensor, batch_tokens: int | None
+def encode_for_training(
+    model: MatchingNetwork, input_ids: Tensor, attention_mask: Tensor, *, support: bool = False
 ) -> Tensor:
-    """Encode a padded batch in passes of similar length, `(n_texts, dim)`, with gradients; None is one pass.
+    """Return f'(x), or g'(x) where `support`, of a padded batch, `(n_texts, dim)`, with gradients.
+
+    In passes of `model.training_tokens` padded tokens; None is one pass. Where `model.gradient_cache`, a pass keeps
+    nothing but its vectors and is run again in the backward pass, so that one pass at a time takes memory, whatever
+    the number of texts (GradCache, Gao et al. 2021, arXiv:2101.06983).
+    """
+    encode: Callable[[Tensor, Tensor], Tensor] = partial(model.encode, support=support)
+    if model.gradient_cache and torch.is_grad_enabled():
+        encode = partial(checkpoint, encode, use_reentrant=False)
+    if model.training_tokens is None:
+        return encode(input_ids, attention_mask)
+    return encode_by_length(encode, input_ids, attention_mask, model.training_tokens)
+
+
+def encode_by_length(
+    encode: Callable[[Tensor, Tensor], Tensor], input_ids: Tensor, attention_mask: Tensor, batch_tokens: int
+) -> Tensor:
+    """Encode a padded batch in passes of similar length, `(n_texts, dim)`.
 
     The texts of an episode differ in length; one pass over all of them would spend most of it on padding.
     """
-    if batch_tokens is None:
-        return encode(input_ids, attention_mask)
     lengths = attention_mask.sum(-1).tolist()
     order, parts = [], []
     for rows in batches_by_length(lengths, batch_tokens):

@@ -43,9 +43,10 @@ MODEL_FILES = ("*.json", "model*.safetensors", "[0-9]_*/model*.safetensors", "su
 OFFSET_FAMILIES = ("roberta", "camembert", "mpnet")
 """Families that count positions from the padding id on."""
 CODE_REFUSED = (
-    "needs code of its own (auto_map), which fewtext does not run. To allow it, load the model yourself with "
-    "AutoModel.from_pretrained(..., trust_remote_code=True), register its classes with AutoConfig.register and "
-    "AutoModel.register, and give it with its tokenizer to MatchingNetwork.from_encoder."
+    "needs code of its own (auto_map), which fewtext runs only where it is allowed by name: fewtext.allow_code(...). "
+    "For the code of a tokenizer, or an architecture whose name is taken, load the model yourself with "
+    "AutoModel.from_pretrained(..., trust_remote_code=True) and give it with its tokenizer to "
+    "MatchingNetwork.from_encoder."
 )
 
 

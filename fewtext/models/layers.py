@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+SAMPLED_EVERY = 997
+"""Distance between the weights that are looked at to see whether a model was trained."""
 
 
 def transformer_layers(model: nn.Module) -> list[nn.Module]:
@@ -15,6 +19,16 @@ def transformer_layers(model: nn.Module) -> list[nn.Module]:
     """
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) > 0]
     return [layer for layers in lists if len({type(one) for one in layers}) == 1 for layer in layers]
+
+
+def weights_sample(*encoders: nn.Module | None) -> Tensor:
+    """Return the sum of every 997th weight of each parameter, `(n_parameters,)`: training changes it.
+
+    >>> weights_sample(nn.Linear(3, 2), None).shape
+    torch.Size([2])
+    """
+    parameters = [p.detach() for encoder in encoders if encoder is not None for p in encoder.parameters()]
+    return torch.tensor([float(p.flatten()[::SAMPLED_EVERY].sum()) for p in parameters])
 
 
 def freeze_lower_layers(encoder: nn.Module, share: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from transformers.utils import ModelOutput
 
 from fewtext.folders import check_model_folder
 from fewtext.models.configuration import MatchingNetworkConfig, check_settings
-from fewtext.models.embedding import TRAINING_TOKENS, embed_texts, encode_by_length
+from fewtext.models.embedding import TRAINING_TOKENS, embed_texts, encode_for_training
 from fewtext.models.encoders import (
     DEFAULT_ENCODER,
     add_projection,
@@ -96,6 +95,7 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         self.tokenizer: PreTrainedTokenizerBase | None = None
         self.warned_truncation = False
         self.training_tokens: int | None = TRAINING_TOKENS
+        self.gradient_cache = False
         self.fine_tuned_on: frozenset[str] = frozenset()  # ids of the examples of a classifier that adapted it
         self.post_init()
 
@@ -280,11 +280,10 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         self, input_ids: Tensor, attention_mask: Tensor, support: Tensor, query: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         if self.support_encoder is None:
-            return encode_by_length(self.encode, input_ids, attention_mask, self.training_tokens), None
+            return encode_for_training(self, input_ids, attention_mask), None
         tables = []
         for rows, is_support in ((query.unique(), False), (support.unique(), True)):
-            encode = partial(self.encode, support=is_support)
-            vectors = encode_by_length(encode, input_ids[rows], attention_mask[rows], self.training_tokens)
+            vectors = encode_for_training(self, input_ids[rows], attention_mask[rows], support=is_support)
             table = vectors.new_zeros(len(input_ids), vectors.shape[-1])
             tables.append(table.index_copy(0, rows, vectors))
         return tables[0], tables[1]

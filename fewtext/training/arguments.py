@@ -30,6 +30,8 @@ class EpisodicTrainingArguments(TrainingArguments):
         small_classes: `error` names classes with too few texts; `drop` leaves them out with a warning.
         matching_learning_rate: Learning rate of all that is not the encoder: context, kernel, vote, head.
         freeze_encoder: Train only those, on embeddings computed once.
+        gradient_cache: Encode an episode in passes of which one at a time takes memory, each run twice: for episodes
+            of many texts (GradCache, Gao et al. 2021). The gradients are the same.
         early_stopping_patience: Stop after so many evaluations without a better `eval_accuracy`, and keep the
             best model; None trains to the end.
         eval_episodes: Episodes of each evaluation setting.
@@ -69,6 +71,7 @@ class EpisodicTrainingArguments(TrainingArguments):
     small_classes: str = "error"
     matching_learning_rate: float = 1e-3
     freeze_encoder: bool = False
+    gradient_cache: bool = False
     early_stopping_patience: int | None = None
     eval_episodes: int = 200
     eval_way: int = 5
@@ -90,6 +93,9 @@ class EpisodicTrainingArguments(TrainingArguments):
             self.dataloader_pin_memory = False  # pinning has nothing to copy to, and torch warns of it
         if self.auto_find_batch_size:
             raise ValueError("auto_find_batch_size changes which episodes a step sees; set the batch size instead.")
+        if self.gradient_cache and (self.gradient_checkpointing or self.freeze_encoder):
+            other = "gradient_checkpointing" if self.gradient_checkpointing else "freeze_encoder"
+            raise ValueError(f"gradient_cache does nothing beside {other}; leave one of them out.")
         if self.max_steps > 0 or self.num_train_epochs != 1:
             raise ValueError("the length of training is n_episodes; leave max_steps and num_train_epochs alone.")
         if self.hub_strategy != "end":

@@ -95,6 +95,7 @@ class EpisodicTrainer(Trainer):
             collator = EpisodeCollator(
                 model.tokenizer, model.max_length, config.name_weight, config.query_prompt, config.support_prompt
             )
+        model.gradient_cache = args.gradient_cache
         patience = args.early_stopping_patience
         stopping = [] if patience is None else [EarlyStoppingCallback(early_stopping_patience=patience)]
         super().__init__(
@@ -246,7 +247,7 @@ class EpisodicTrainer(Trainer):
 
 def _pair(value: Any) -> Any:
     """A range from YAML is a list."""
-    return value if isinstance(value, int) else tuple(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _interleave(parts: Sequence[np.ndarray]) -> np.ndarray:

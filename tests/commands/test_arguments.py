@@ -55,6 +55,13 @@ def test_values_become_what_their_setting_is(word, name, value):
     assert getattr(test, name) == value and type(getattr(test, name)) is type(value)
 
 
+def test_a_sentence_is_no_table():
+    [push] = parse(["--message", "Update: new classes"], PushArguments)
+    assert push.message == "Update: new classes"
+    [push] = parse(["message=[wip] more", "to=me/bot"], PushArguments)
+    assert (push.message, push.to) == ("[wip] more", "me/bot")
+
+
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [

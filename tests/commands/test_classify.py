@@ -13,6 +13,7 @@ from datasets import Dataset
 from fewtext.cli import main
 from fewtext.commands import classify as command
 from fewtext.commands.output import Output
+from fewtext.inference.cache import VectorCache
 from fewtext.inference.classifier import FewShotClassifier
 
 EXAMPLES = [
@@ -171,6 +172,8 @@ class Stand:
 
     support = object()
     classes_ = ("a", "b")
+    fingerprint = "stand"
+    cache = VectorCache()
 
     def top_classes(self, texts, top_k, abstain):
         none = [{"label": None, "score": 0.5}]
@@ -212,6 +215,25 @@ def test_what_another_run_left_is_not_gone_on_with(kind, words, tmp_path, monkey
         assert main([*words, f"output={output}", "resume=true", *more]) == 2
         assert "is of another run" in capsys.readouterr().err
         assert partial.read_bytes() == content
+
+
+@pytest.mark.parametrize("change", ["examples", "abstain=auto", "top_k=2"])
+def test_another_classifier_or_other_settings_do_not_go_on(change, words, tmp_path, capsys):
+    words = [*words, f"output={tmp_path}/out.jsonl", "top_k=1"]
+    assert subprocess.run([sys.executable, "-c", KILLED, *words]).returncode == -signal.SIGKILL
+    content = (tmp_path / "out.jsonl.partial").read_bytes()
+    if change == "examples":
+        with (tmp_path / "examples.csv").open("a") as file:
+            file.write("one more,reserve\n")
+    assert main([*words, "resume=true", *([change] if "=" in change else [])]) == 2
+    assert "is of another run, with another classifier or other settings" in capsys.readouterr().err
+    assert (tmp_path / "out.jsonl.partial").read_bytes() == content
+
+
+def test_a_text_does_not_move_the_cursor(words, tmp_path, capsys):
+    (tmp_path / "in.jsonl").write_text(json.dumps({"text": "red\x1b[2J\u202e"}) + "\n")
+    assert main([*words, "explain=2"]) == 0
+    assert all(line.replace("\t", "").isprintable() for line in capsys.readouterr().out.splitlines())
 
 
 def test_abstaining(words, tmp_path, classifier, capsys):

@@ -29,6 +29,7 @@ def test_texts_of_any_container(kind):
         (["a", "b", 7], TypeError, r"row 2 is 7 \(int\)"),
         (["a", ""], ValueError, "row 1 is empty"),
         (["\t\n"], ValueError, "row 0 is empty"),
+        (["a", "\u200f\u200b \x00"], ValueError, "row 1 is empty"),
         (["fine é", "half \ud800"], ValueError, "row 1 is not valid Unicode"),
     ],
 )

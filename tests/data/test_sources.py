@@ -6,6 +6,7 @@ import json
 import pytest
 from datasets import Dataset
 
+from fewtext.data.sources import find_corpora, read_table
 from fewtext.data.tasks import load_tasks
 
 ROWS = [("a dog, barking", "dog"), ("None", "cat"), ("12", "cat"), ('say "hi"\nthere', "dog")]
@@ -89,3 +90,36 @@ def test_files_of_spreadsheets_and_of_pandas(tmp_path):
     for name in ("excel", "pandas"):
         [task] = load_tasks(tmp_path / f"{name}.csv")
         assert (task.texts, task.labels) == (("hello", "bye"), ("greet", "leave"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("empty.jsonl", b"", "empty.jsonl does not parse: the file is empty"),
+        (
+            "latin.jsonl",
+            '{"text": "Tür", "label": "a"}\n'.encode("latin-1"),
+            "latin.jsonl does not parse: after line 0",
+        ),
+        ("header.csv", b"text,label\n", "it has a header and no rows"),
+    ],
+)
+def test_a_file_without_rows_or_of_another_encoding_is_named(tmp_path, name, content, sentence):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=sentence):
+        read_table(tmp_path / name)
+
+
+def test_a_folder_as_repositories_on_the_hub_have_it(tmp_path):
+    (tmp_path / "data").mkdir()
+    for split in ("train", "test"):
+        Dataset.from_dict({"text": [split], "label": ["a"]}).to_parquet(
+            tmp_path / "data" / f"{split}-00000-of-00001.parquet"
+        )
+    [splits] = find_corpora(tmp_path).values()
+    assert {name: read_table(split)["text"][0] for name, split in splits.items()} == {"train": "train", "test": "test"}
+
+
+def test_the_case_of_an_ending_does_not_matter(tmp_path):
+    (tmp_path / "A.CSV").write_text("text,label\nhello,x\n")
+    assert read_table(tmp_path / "A.CSV")["text"][0] == "hello"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fewtext.evaluation.plots import plot_attention, plot_learning_curve
+from fewtext.evaluation.plots import _short, plot_attention, plot_learning_curve, plot_matrix
 
 image = pytest.importorskip("matplotlib.image")
 
@@ -17,6 +17,14 @@ def test_pictures_are_drawn(tmp_path):
         assert pixels[..., :3].std() > 0.01  # not an empty sheet
     dark = image.imread(heat)[..., :3].min()
     assert dark < 0.4
+
+
+def test_long_labels_are_cut_at_a_space_or_where_there_is_none(tmp_path):
+    labels = ["one word and then many more words than there is any room for", "snake_case_" * 6, "short"]
+    file = plot_matrix(np.eye(3), labels, tmp_path / "matrix.png", "across", "down", "share")
+    assert image.imread(file)[..., :3].std() > 0.01
+    cut = ["one word and then many more words than there…", ("snake_case_" * 5)[:45] + "…", "short"]
+    assert [_short(label) for label in labels] == cut
 
 
 def test_an_empty_history_still_draws(tmp_path):

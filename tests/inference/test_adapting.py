@@ -44,7 +44,7 @@ def test_a_failure_leaves_the_classifier_as_it_was(model, data, monkeypatch):
     def out_of_memory(*args, **kwargs):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("fewtext.inference.adaptation.encode_by_length", out_of_memory)
+    monkeypatch.setattr("fewtext.inference.adaptation.encode_for_training", out_of_memory)
     with pytest.raises(RuntimeError):
         clf.adapt("encoder")
     assert clf._state is state and model.tokenizer is not None

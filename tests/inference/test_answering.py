@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
@@ -26,7 +27,7 @@ def test_parameters_and_clones(model, data):
     copy = clone(clf)
     assert copy.model is model and copy.support is None
     assert copy.get_params() == clf.get_params()
-    assert set(clf.get_params()) == {"model", "label_names", "adaptation", "abstain", "abstain_by"}
+    assert set(clf.get_params()) == {"model", "label_names", "adaptation", "abstain", "abstain_by", "cache_size"}
     assert copy.set_params(abstain=0.2).abstain == 0.2 and clf.abstain == "auto"
     with pytest.raises(ValueError, match="abstain is 7"):
         clf.set_params(abstain=7).fit(*data)
@@ -99,3 +100,37 @@ def test_a_model_by_name_is_loaded_when_it_is_needed(encoder_folder, data):
     assert clf.get_params()["model"] == str(encoder_folder)
     assert clf.predict(data[0][:1]).tolist() == [data[1][0]]
     assert "12 examples of 3 classes" in repr(clf)
+
+
+def test_an_indicator_matrix_is_scored_and_cross_validated(minilm):
+    texts = [
+        f"{a} {b}" for a in ("red wine", "white wine", "fast car", "slow car") for b in ("today", "now", "please")
+    ]
+    matrix = np.array([[1, 0, 1]] * 3 + [[1, 0, 0]] * 3 + [[0, 1, 1]] * 3 + [[0, 1, 0]] * 3)
+    clf = FewShotClassifier(minilm).fit(texts, matrix)
+    right = np.array(clf.predict(texts) == matrix).all(1).mean()
+    assert clf.score(texts, matrix) == pytest.approx(right)
+    assert clf.score(texts[3:6], matrix[3:6]) == pytest.approx((clf.predict(texts[3:6]) == matrix[3:6]).all(1).mean())
+    assert clf.score(texts[:1], np.zeros((1, 3), dtype=int)) == 0.0  # a text of no class is named by at least one
+    assert clf.score(texts, csr_matrix(matrix)) == pytest.approx(right)
+    assert np.isfinite(cross_val_score(FewShotClassifier(minilm), texts, matrix, cv=6)).all()
+    with pytest.raises(ValueError, match=r"labels has the shape \(1, 2\); \(1, 3\) was expected"):
+        clf.score(texts[:1], np.zeros((1, 2)))
+
+
+def test_thresholds_learn_from_unknown_texts_alone_where_nothing_can_be_left_out(minilm):
+    unknown = ["how tall is the tower", "play some jazz", "what is seven times eight", "who won the match"]
+    given = ["where is my parcel", "i want my money back"]
+    clf = FewShotClassifier(minilm, label_names=False).fit(given, ["tracking", "refund"], unknown=unknown)
+    assert clf.predict(["has my parcel arrived", "how high is the tower"], abstain="auto").tolist() == [
+        "tracking",
+        None,
+    ]
+    bare = FewShotClassifier(minilm, label_names=False).fit(given, ["tracking", "refund"])
+    with pytest.warns(UserWarning, match="no example can be left out here"):
+        assert bare.predict(["how high is the tower"], abstain="auto").tolist() != [None]
+
+
+def test_a_threshold_of_numpy(minilm, data):
+    clf = FewShotClassifier(minilm, abstain=np.float32(0.5)).fit(*data)
+    assert len(clf.predict(data[0], abstain=np.float64(0.5))) == len(data[0])

@@ -9,6 +9,7 @@ import torch
 from datasets import Dataset
 
 from fewtext.inference.classifier import FewShotClassifier
+from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
 
 VOTES = ["sum", "mean", "prototype", "mixed"]
@@ -292,3 +293,62 @@ def test_a_misspelt_setting_is_named_with_the_nearest(encoder_folder):
             TypeError, match=f"there is no setting {wrong} of a Matching Network. Did you mean {right}"
         ):
             FewShotClassifier.from_pretrained(encoder_folder, **{wrong: True})
+
+
+def test_examples_embedded_by_another_model_are_embedded_again(encoder_folder, examples, queries):
+    torch.manual_seed(0)
+    first, second = (MatchingNetwork.from_encoder(encoder_folder) for _ in range(2))
+    with torch.no_grad():
+        second.encoder.embeddings.word_embeddings.weight.neg_()
+    support = FewShotClassifier(first).fit(*examples).support
+    expected = FewShotClassifier(second).fit(*examples).predict_proba(queries)
+    np.testing.assert_allclose(FewShotClassifier(second).fit(support).predict_proba(queries), expected, atol=1e-5)
+
+
+def test_an_edited_support_set_of_an_adapted_encoder_is_embedded_again(classifier, examples, queries):
+    fresh = FewShotClassifier(classifier.model).fit(*examples)
+    expected = fresh.predict_proba(queries)
+    classifier.adapt("encoder", rounds=1)
+    assert np.abs(classifier.predict_proba(queries) - expected).max() > 1e-3
+    np.testing.assert_allclose(classifier.fit(classifier.support).predict_proba(queries), expected, atol=1e-5)
+
+
+def test_examples_without_texts_stay_with_the_model_that_embedded_them(classifier, model, tmp_path):
+    classifier.save_pretrained(tmp_path / "bot", include_texts=False)
+    loaded = FewShotClassifier.from_pretrained(tmp_path / "bot")
+    assert loaded.fit(loaded.support).support.ids == classifier.support.ids
+    with pytest.raises(ValueError, match="saved without its texts"):
+        FewShotClassifier(model).fit(loaded.support)
+    with pytest.raises(ValueError, match="pass include_texts=False to save it again"):
+        loaded.save_pretrained(tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_another_model_by_name_takes_the_place_of_the_first(encoder_folder, examples, queries, tmp_path):
+    other = MatchingNetwork.from_encoder(encoder_folder)
+    with torch.no_grad():
+        other.encoder.embeddings.word_embeddings.weight.neg_()
+    other.save_pretrained(tmp_path / "other")
+    clf = FewShotClassifier(encoder_folder).fit(*examples)
+    clf.set_params(model=tmp_path / "other").fit(*examples)
+    expected = FewShotClassifier(other).fit(*examples).predict_proba(queries)
+    np.testing.assert_allclose(clf.predict_proba(queries), expected, atol=1e-5)
+
+
+def test_what_is_wrong_is_said_before_anything_is_encoded(classifier, encoded):
+    with pytest.raises(ValueError, match="abstain is 2"):
+        classifier.predict(["hello"], abstain=2)
+    with pytest.raises(ValueError, match="abstain is 'x'"):
+        classifier(["hello"], abstain="x")
+    with pytest.raises(ValueError, match="differ in case alone"):
+        classifier.add(["hello"], classifier.classes_[0].upper())
+    with pytest.raises(ValueError, match="has neither an example nor a description"):
+        FewShotClassifier(classifier.model, label_names=False).fit(SupportSet.create(["a"], ["x"], names={"y": "why"}))
+    assert encoded == []
+
+
+def test_an_explanation_does_not_move_the_cursor(model):
+    clf = FewShotClassifier(model).fit(["red\x1b[2J", "blue\nsky", "\u202egreen"], ["a", "b", "b"])
+    shown = str(clf.explain("grey\x1b[1m"))
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert len(shown.split("\n")) == 1 + len(clf.explain("grey").evidence)

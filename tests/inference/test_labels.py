@@ -1,6 +1,11 @@
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from datasets import Dataset
+from scipy.sparse import csr_matrix
 
 from fewtext.inference.labels import check_label, given_label, label_key, label_matrix, label_shares, stored_label
 
@@ -34,6 +39,16 @@ def test_labels_come_back_as_they_were():
     assert type(label_shares(np.array([7]), 1)[0][0].popitem()[0]) is int
 
 
+def test_labels_of_tensors_sparse_matrices_and_one_for_all():
+    shares, several = label_shares(torch.tensor([0, 1, 1]), 3)
+    assert (shares, several) == ([{0: 1.0}, {1: 1.0}, {1: 1.0}], False)
+    torch_column = Dataset.from_dict({"label": [3, 4]}).with_format("torch")["label"]
+    assert label_shares(torch_column, 2)[0] == [{3: 1.0}, {4: 1.0}]
+    assert label_shares(csr_matrix([[1, 0], [1, 1]]), 2) == ([{0: 1.0}, {0: 1.0, 1: 1.0}], True)
+    day = date(2026, 11, 24)
+    assert label_shares(day, 2)[0] == [{day: 1.0}, {day: 1.0}]
+
+
 @pytest.mark.parametrize(
     ("labels", "error", "sentence"),
     [
@@ -50,7 +65,11 @@ def test_labels_come_back_as_they_were():
         (np.array([[0, 2], [1, 0]]), ValueError, "other values than 0 and 1"),
         (np.array([[0, 0, 1], [1, 0, 0]]), ValueError, "column 1 of the indicator matrix has no text"),
         (["Refund", "refund"], ValueError, "'Refund' and 'refund', which differ in case alone"),
-        (5j, TypeError, "pass one label a text"),
+        (None, TypeError, "pass one label a text"),
+        (["a", pd.NA], TypeError, "row 1 is <NA>"),
+        ([{"name": "refund"}, "b"], ValueError, "row 0 is {'name': 'refund'}; the shares of a distribution"),
+        (np.array([["a"], ["b"]]), ValueError, "a table of one column; pass the column by itself"),
+        (pd.DataFrame({"label": ["a", "b"]}), ValueError, "a table of one column; pass the column by itself"),
     ],
 )
 def test_bad_labels_are_named(labels, error, sentence):

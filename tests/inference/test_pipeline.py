@@ -217,9 +217,10 @@ def test_what_cannot_be_classified(folder):
     pipe = pipeline(TASK, model=folder)
     for wrong, error, message in (
         ([None], TypeError, "got None"),
+        (["a", "b", None], TypeError, r"got None \(NoneType\), row 2"),
         ([["a", "b"]], TypeError, "must be a string"),
         ({"text": "a", "text_pair": "b"}, TypeError, "text_pair"),
-        (["a", " "], ValueError, "empty text"),
+        (["a", " "], ValueError, "empty text, row 1"),
     ):
         with pytest.raises(error, match=message):
             pipe(wrong)

@@ -8,11 +8,13 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.inference.storage import holds_model
+from fewtext.models.modeling import MatchingNetwork
 
 TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
 
@@ -168,3 +170,49 @@ def test_a_vocabulary_is_not_made_up(minilm, tmp_path):
     (tmp_path / "tokenizer.json").unlink()  # transformers would go on with a tokenizer of five tokens
     with pytest.raises(ValueError, match=r"lacks the vocabulary of its tokenizer \(tokenizer.json or vocab.txt\)"):
         FewShotClassifier.from_pretrained(tmp_path)
+
+
+def test_another_model_in_the_folder_is_noticed(clf, encoder_folder, tmp_path):
+    clf.save_pretrained(tmp_path / "bot")
+    other = MatchingNetwork.from_encoder(encoder_folder)
+    with torch.no_grad():
+        other.encoder.embeddings.word_embeddings.weight.mul_(1.1)
+    other.save_pretrained(tmp_path / "bot")
+    with pytest.raises(ValueError, match="embedded with other weights than those beside it"):
+        FewShotClassifier.from_pretrained(tmp_path / "bot")
+
+
+def test_a_missing_confidence_is_said(clf, tmp_path):
+    clf.save_pretrained(tmp_path / "bot")
+    (tmp_path / "bot" / "confidence.json").unlink()
+    with pytest.raises(ValueError, match="lacks confidence.json"):
+        FewShotClassifier.from_pretrained(tmp_path / "bot")
+
+
+@pytest.mark.parametrize("values", ["null", '{"temperature": 1}', "damaged"])
+def test_a_confidence_of_another_kind_is_said(clf, tmp_path, values):
+    clf.save_pretrained(tmp_path / "bot")
+    file = tmp_path / "bot" / "confidence.json"
+    if values == "damaged":
+        values = json.dumps({**json.loads(file.read_text()), "temperature": "warm"})
+    file.write_text(values)
+    with pytest.raises(ValueError, match="confidence.json is"):
+        FewShotClassifier.from_pretrained(tmp_path / "bot")
+
+
+@pytest.mark.parametrize("part", ["classes", "names", "settings", "vectors"])
+def test_damaged_support_files_are_said(clf, tmp_path, part):
+    clf.save_pretrained(tmp_path / "bot")
+    file = tmp_path / "bot" / "support.safetensors"
+    tensors = load_file(file)
+    with safe_open(file, framework="pt") as opened:
+        about = json.loads(opened.metadata()["support"])
+    if part == "vectors":
+        tensors["vectors"][0, 0] = float("nan")
+    elif part == "names":
+        about["names"] = about["names"][:1]
+    else:
+        del about[part]
+    save_file(tensors, file, {"support": json.dumps(about)})
+    with pytest.raises(ValueError, match="damaged|not a support set of this version"):
+        FewShotClassifier.from_pretrained(tmp_path / "bot")

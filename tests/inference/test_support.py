@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from datasets import ClassLabel, Dataset, Features, Value
@@ -30,8 +32,6 @@ def test_merging_parts_gives_the_whole(pairs, cut):
 
 
 def test_embeddings_follow_their_examples():
-    from dataclasses import replace
-
     support = replace(make(), vectors=torch.arange(10.0).reshape(5, 2))
     before = dict(zip(zip(support.texts, support.labels, strict=True), support.vectors.tolist(), strict=True))
     for changed in (support.remove("z"), support.select(["x", "y"]), support.remove("x").merge(support.select(["x"]))):
@@ -94,18 +94,6 @@ def test_classes_known_by_name_or_description_alone():
     assert make().describe("v", "things about v").classes == ("v", "x", "y", "z")
 
 
-def test_tensors_put_names_and_descriptions_last_with_their_weight():
-    from dataclasses import replace
-
-    support = make([("a", "x"), ("b", "y"), ("c", "x")], descriptions={"y": "why"})
-    vectors = {text: torch.full((2,), float(i)) for i, text in enumerate(("x", "y", "why"))}
-    support = replace(support, vectors=torch.zeros(3, 2), class_vectors=vectors)
-    examples, labels, weights = support.tensors(True, 0.5)
-    assert examples[3:, 0].tolist() == [0, 1, 2]
-    assert labels[3:].tolist() == [[1, 0], [0, 1], [0, 1]]
-    assert weights.tolist() == [1, 1, 1, 0.5, 0.5, 0.5]
-
-
 def test_to_a_data_set_and_back():
     support = make()
     again = SupportSet.from_dataset(support.to_dataset())
@@ -124,3 +112,45 @@ def test_repeated_and_contradictory_texts_are_found():
     [rows] = support.contradictions
     assert {support.labels[i] for i in rows} == {"x", "y"}
     assert len(set(support.ids)) == 6
+
+
+def test_a_data_set_keeps_ids_and_the_types_of_labels():
+    support = SupportSet.create(["a", "b", "c", "a"], [0, 1, 1, 0]).update(SupportSet.create(["b"], [1]).ids[0], "bb")
+    again = SupportSet.from_dataset(support.to_dataset())
+    assert sorted(zip(again.ids, again.texts, again.labels, strict=True)) == sorted(
+        zip(support.ids, support.texts, support.labels, strict=True)
+    )
+    assert again.classes == (0, 1)
+    with pytest.raises(TypeError, match=r"the label \('a', 1\) \(tuple\) cannot be saved"):
+        SupportSet.create(["a", "b"], [("a", 1), ("b", 2)]).to_dataset()
+    with pytest.raises(ValueError, match="2 texts but 1 distinct ids"):
+        SupportSet.create(["a", "b"], ["x", "y"], ids=["one", "one"])
+
+
+def test_an_edit_keeps_the_names_that_were_given():
+    support = SupportSet.create(["a", "b"], ["r", "t"], names={"r": "money back", "t": "parcel tracking"})
+    names = {"r": "money back", "t": "parcel tracking"}
+    assert support.merge(SupportSet.create(["c"], ["r"])).names == names
+    assert SupportSet.create(["c"], ["r"]).merge(support).names == names
+    assert support.describe("t", "where a parcel is").names == names
+    assert support.update(support.ids[0], label="r").names["r"] == "money back"
+    assert support.merge(SupportSet.create(["c"], ["r"], names={"r": "refunds"})).names["r"] == "refunds"
+    assert support.rename("r", "refund").names["refund"] == "money back"
+
+
+def test_every_example_has_an_id_of_its_own():
+    support = SupportSet.create(["a", "a"], ["x", "x"])
+    for _ in range(3):
+        support = support.merge(SupportSet.create(["a"], ["x"]))
+        assert len(set(support.ids)) == len(support)
+    assert len(support.remove_ids([support.ids[2]])) == 4
+
+
+def test_a_label_changes_where_the_texts_were_left_out():
+    support = SupportSet.create(["a", "b"], ["x", "y"])
+    bare = replace(support, texts=("", ""), vectors=torch.eye(2))
+    changed = bare.update(bare.ids[0], label="z")
+    assert sorted(changed.labels) == sorted(["z", bare.labels[1]])
+    assert changed.texts == ("", "") and torch.equal(
+        changed.vectors[list(changed.ids).index(bare.ids[0])], torch.eye(2)[0]
+    )

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewtext.models.embedding import batches_by_length, encode_by_length
+from fewtext.models.embedding import batches_by_length, encode_by_length, encode_for_training
+from fewtext.models.modeling import MatchingNetwork
 
 
 @given(st.lists(st.integers(1, 60), max_size=60), st.integers(1, 200))
@@ -46,6 +47,38 @@ def test_passes_of_similar_length_equal_one_pass_with_gradient(model, intents):
         (vectors * weights).sum().backward()
         gradients.append((vectors.detach(), model.encoder.embeddings.word_embeddings.weight.grad.clone()))
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_a_gradient_cache_gives_the_same_gradients_in_the_memory_of_one_pass(encoder_folder, intents, separate):
+    model = MatchingNetwork.from_encoder(encoder_folder, separate_encoders=separate)
+    model.train()
+    model.training_tokens = 256
+    texts = list(intents.texts[:80])
+    batch = model.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+    weights = torch.randn(80, 32, generator=torch.Generator().manual_seed(0))
+
+    def run(gradient_cache):
+        model.gradient_cache = gradient_cache
+        model.zero_grad()
+        kept: list[int] = []
+        with (
+            torch.random.fork_rng(),
+            torch.autograd.graph.saved_tensors_hooks(
+                lambda tensor: kept.append(tensor.numel()) or tensor, lambda tensor: tensor
+            ),
+        ):
+            torch.manual_seed(1)  # dropout is on: a pass that is run again must draw the same
+            vectors = encode_for_training(model, batch["input_ids"], batch["attention_mask"], support=True)
+        between = sum(kept)
+        (vectors * weights).sum().backward()
+        return between, {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+
+    (plain, expected), (cached, found) = run(False), run(True)
+    assert expected.keys() == found.keys() and any(n.startswith("support_encoder.") for n in found) == separate
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-6, atol=1e-7)
+    assert cached < plain / 50
 
 
 def test_long_texts_are_cut_counted_and_warned_about_once(model):

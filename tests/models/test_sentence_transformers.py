@@ -333,7 +333,7 @@ def test_code_of_a_repository_is_never_run(tmp_path):
     assert torch.equal(model.embed(TEXTS), expected)
     assert "auto_map" not in model.config.encoder.to_dict()
     write(folder, "config.json", {**stored, **code, "model_type": "mine"})
-    with pytest.raises(ValueError, match="code of its own .* To allow it, load the model yourself"):
+    with pytest.raises(ValueError, match="code of its own .* allowed by name: fewtext.allow_code"):
         MatchingNetwork.from_encoder(folder)
     write(folder, "config.json", {**stored, **code, "num_hidden_layers": 3})  # a bert in name, with other weights
     with pytest.raises(ValueError, match="code of its own"):

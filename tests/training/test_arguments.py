@@ -35,6 +35,7 @@ def test_episodes_that_cannot_be_shared_evenly(tmp_path):
         ({"max_steps": 10}, "length of training is n_episodes"),
         ({"num_train_epochs": 3}, "length of training is n_episodes"),
         ({"train_sampling_strategy": "random"}, "must stay 'sequential'"),
+        ({"gradient_cache": True, "freeze_encoder": True}, "gradient_cache does nothing beside freeze_encoder"),
     ],
 )
 def test_options_that_go_wrong_with_episodes_are_refused(tmp_path, options, sentence):

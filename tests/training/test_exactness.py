@@ -78,6 +78,10 @@ def test_two_processes_equal_one_with_twice_the_accumulation(undisturbed, encode
     assert_same(undisturbed, train(encoder_folder, tmp_path, processes=2))
 
 
+def test_a_gradient_cache_changes_no_weight_on_two_processes(undisturbed, encoder_folder, tmp_path):
+    assert_same(undisturbed, train(encoder_folder, tmp_path, processes=2, gradient_cache=True))
+
+
 @pytest.mark.parametrize("step", [4, 8])
 def test_killed_and_resumed_gives_the_same_weights(undisturbed, encoder_folder, tmp_path, step):
     train(encoder_folder, tmp_path, killed=True, kill_at=step, gradient_accumulation_steps=2)
@@ -97,14 +101,13 @@ def test_killed_on_two_processes_and_resumed(undisturbed, encoder_folder, tmp_pa
 
 def test_sharded_weights_equal_whole_ones_and_resume(encoder_folder, tmp_path):
     """FSDP 2 on two processes against one process with twice the accumulation; the sharded run is killed once."""
-    whole = train(encoder_folder, tmp_path / "whole", gradient_accumulation_steps=2, one_pass=True)
-    train(encoder_folder, tmp_path / "sharded", processes=2, sharded=True, killed=True, kill_at=7)
-    sharded = train(encoder_folder, tmp_path / "sharded", processes=2, sharded=True, resume=True)
-    # The gradient of the keys' bias is zero but for rounding, in which shards differ and which Adam makes large.
-    for _, weights in (whole, sharded):
-        for name in [name for name in weights if name.endswith("self.key.bias")]:
-            del weights[name]
-    assert_same(whole, sharded, atol=1e-5)  # gradients are summed in another order; 1e-6 was met most times
+    # Shards are summed in another order. Where a gradient is zero but for rounding, Adam would make a full step of it:
+    # a larger epsilon keeps the comparison to what the gradients say.
+    options = {"adam_epsilon": 1e-3}
+    whole = train(encoder_folder, tmp_path / "whole", gradient_accumulation_steps=2, one_pass=True, **options)
+    train(encoder_folder, tmp_path / "sharded", processes=2, sharded=True, killed=True, kill_at=7, **options)
+    sharded = train(encoder_folder, tmp_path / "sharded", processes=2, sharded=True, resume=True, **options)
+    assert_same(whole, sharded)
 
 
 def test_two_processes_never_train_two_copies(encoder_folder, tmp_path):

@@ -21,7 +21,7 @@ from fewtext.commands.corpora import load_parts
 from fewtext.commands.evaluate import measure, print_table
 from fewtext.commands.train import ARGUMENTS
 from fewtext.folders import replaced_folder
-from fewtext.models.embedding import encode_by_length
+from fewtext.models.embedding import encode_for_training
 from fewtext.models.modeling import MatchingOutput
 
 SCALE, THRESHOLD = 13.0, 0.16
@@ -54,7 +54,7 @@ class SiameseNetwork(MatchingNetwork):
         attention_mask: Tensor,
     ) -> MatchingOutput:
         """Return the mean loss of a batch of episodes, as `EpisodeCollator` makes it."""
-        texts = encode_by_length(self.encode, input_ids, attention_mask, self.training_tokens)
+        texts = encode_for_training(self, input_ids, attention_mask)
         cosine = cosine_similarity(texts[query][:, :, None], texts[support][:, None], dim=-1)
         logits = self.pair_log_scale.exp() * (cosine - self.pair_threshold)
         classes = torch.arange(support_labels.shape[-1], device=query.device)

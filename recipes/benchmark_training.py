@@ -1,0 +1,186 @@
+"""Time and weigh a training step beside the plain loop: `python recipes/benchmark_training.py [key=value ...]`.
+
+The plain loop encodes the texts of each episode on their own, padded to the longest, duplicates again, and tokenizes
+them each time. Both run in turn in one process, dropout off, on the same episodes. `memory=true` measures instead the
+peak memory of one large episode, with a gradient cache and without, each in a process of its own, and how far
+their gradients differ. `--help` lists the settings. Needs the extra `offline`.
+"""
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from benchmark_speed import ratio
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fewtext import EpisodeDataset, MatchingNetwork, load_tasks
+from fewtext.commands.arguments import describe, parse
+from fewtext.data.collator import EpisodeCollator, index_episodes
+from fewtext.data.episodes import Episode
+from fewtext.models.embedding import encode_for_training
+
+
+@dataclass
+class TrainingBenchmarkArguments:
+    """What to time.
+
+    Args:
+        data: Corpus of the episodes.
+        split: Split of it, where it has several.
+        way: Classes an episode.
+        shot: Examples a class.
+        query: Queries a class.
+        episodes: Episodes a step.
+        repeats: Steps of each candidate, after one that is not counted.
+        threads: Threads of torch.
+        memory: Measure memory instead of time.
+        gradient_cache: Used by the processes that measure memory.
+        output: JSON file for the results.
+    """
+
+    data: str = "fewtext/intents"
+    split: str | None = None
+    way: int = 20
+    shot: int = 1
+    query: int = 5
+    episodes: int = 4
+    repeats: int = 5
+    threads: int = 1
+    memory: bool = False
+    gradient_cache: bool | None = None
+    output: str | None = None
+
+
+def draw(arguments: TrainingBenchmarkArguments, length: int) -> EpisodeDataset:
+    """Return the episodes."""
+    tasks = load_tasks(arguments.data, split=arguments.split)
+    return EpisodeDataset(
+        tasks, length=length, way=arguments.way, shot=arguments.shot, query=arguments.query, names=1.0, seed=0
+    )
+
+
+def network(gradient_cache: bool = False) -> MatchingNetwork:
+    """Return the untrained default with what a recipe trains: full context, and no membership head."""
+    model = MatchingNetwork.from_encoder(context="lstm", context_size=64)
+    model.matcher.membership.requires_grad_(False)
+    model.gradient_cache = gradient_cache
+    return model
+
+
+def plain_loss(model: MatchingNetwork, episode: Episode) -> Tensor:
+    """Return the loss of one episode as a plain loop computes it."""
+    texts = [*episode.support_texts, *episode.names, *episode.query_texts]
+    assert model.tokenizer is not None
+    batch = model.tokenizer(texts, padding=True, truncation=True, max_length=model.max_length, return_tensors="pt")
+    vectors = model.encode(batch["input_ids"], batch["attention_mask"])
+    indices = index_episodes([episode], {text: row for row, text in enumerate(texts)})
+    del indices["episode_numbers"]
+    loss: Tensor = model(text_vectors=vectors, **indices).loss
+    return loss
+
+
+def time_steps(arguments: TrainingBenchmarkArguments) -> dict[str, object]:
+    """Compare a step of fewtext with a step of the plain loop, and with its encoder alone."""
+    model = network()
+    assert model.tokenizer is not None
+    episodes = draw(arguments, arguments.episodes * (arguments.repeats + 1))
+    collator = EpisodeCollator(model.tokenizer, model.max_length)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.0)
+
+    def plain(step: list[Episode]) -> None:
+        for episode in step:
+            (plain_loss(model, episode) / len(step)).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def fewtext(step: list[Episode]) -> None:
+        batch = collator(step)
+        del batch["episode_numbers"]
+        model(**batch).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def encoder(step: list[Episode]) -> None:
+        batch = collator(step)
+        encode_for_training(model, batch["input_ids"], batch["attention_mask"]).sum().backward()
+        optimizer.zero_grad()
+
+    candidates: dict[str, Callable[[list[Episode]], None]] = {"plain": plain, "fewtext": fewtext, "encoder": encoder}
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for number in range(arguments.repeats + 1):
+        step = [episodes[number * arguments.episodes + i] for i in range(arguments.episodes)]
+        for name, run in candidates.items():
+            started = time.perf_counter()
+            run(step)
+            if number:
+                seconds[name].append(time.perf_counter() - started)
+    return {
+        "seconds_a_step": statistics.median(seconds["fewtext"]),
+        "speed_over_plain_loop": ratio(seconds["plain"], seconds["fewtext"]),
+        "share_of_the_encoder": ratio(seconds["encoder"], seconds["fewtext"]),
+    }
+
+
+def one_step(arguments: TrainingBenchmarkArguments) -> None:
+    """Run the backward pass of one episode in this process; save its gradients and print its peak memory."""
+    model = network(bool(arguments.gradient_cache))
+    assert model.tokenizer is not None and arguments.output is not None
+    batch = EpisodeCollator(model.tokenizer, model.max_length)([draw(arguments, 1)[0]])
+    del batch["episode_numbers"]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    started = time.perf_counter()
+    loss = model(**batch).loss
+    loss.backward()
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    save_file(gradients, arguments.output)
+    texts = len(batch["input_ids"])
+    print(json.dumps({"texts": texts, "loss": loss.item(), "seconds": seconds, "peak_mb": peak, "before_mb": before}))
+
+
+def weigh(arguments: TrainingBenchmarkArguments) -> dict[str, object]:
+    """Compare the peak memory and the gradients of one episode with a gradient cache and without."""
+    results: dict[str, object] = {}
+    gradients = []
+    with TemporaryDirectory() as folder:
+        for cached in (True, False):
+            file = Path(folder) / f"{cached}.safetensors"
+            own = asdict(replace(arguments, gradient_cache=cached, output=str(file)))
+            settings = [f"{key}={json.dumps(value)}" for key, value in own.items() if value is not None]
+            done = subprocess.run([sys.executable, __file__, *settings], check=True, capture_output=True, text=True)
+            results["gradient_cache" if cached else "plain"] = json.loads(done.stdout.splitlines()[-1])
+            gradients.append(load_file(file))
+    pairs = [(gradients[0][name], gradients[1][name]) for name in gradients[1]]
+    results["largest_gradient"] = max(float(plain.abs().max()) for _, plain in pairs)
+    results["largest_difference_of_gradients"] = max(float((cached - plain).abs().max()) for cached, plain in pairs)
+    return results
+
+
+def benchmark(arguments: TrainingBenchmarkArguments) -> None:
+    """Measure, print, and write the results."""
+    torch.set_num_threads(arguments.threads)
+    if arguments.gradient_cache is not None:
+        one_step(arguments)
+        return
+    results = weigh(arguments) if arguments.memory else time_steps(arguments)
+    for name, value in results.items():
+        print(f"{name:<34}{value}", flush=True)
+    if arguments.output:
+        Path(arguments.output).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if "--help" in sys.argv:
+        print(describe(TrainingBenchmarkArguments))
+    else:
+        benchmark(*parse(sys.argv[1:], TrainingBenchmarkArguments))
