@@ -11,7 +11,7 @@ from fewtext.data.names import readable_name
 from fewtext.data.tasks import Task
 from fewtext.evaluation.statistics import balanced_accuracy
 from fewtext.models.embedding import TextVectors, text_vectors
-from fewtext.models.matching import QUERIES
+from fewtext.models.matching import queries_at_once
 from fewtext.models.modeling import MatchingNetwork
 
 
@@ -73,8 +73,9 @@ def evaluate_support(
     examples = vectors.examples[rows]
     in_context = model.matcher.contextualize(examples, weights)
     predicted: list[str] = []
-    for start in range(0, len(query.texts), QUERIES):
-        chunk = vectors.queries[[vectors.rows[text] for text in query.texts[start : start + QUERIES]]]
+    of_query = torch.tensor([vectors.rows[text] for text in query.texts], device=vectors.queries.device)
+    for some in of_query.split(queries_at_once(len(rows))):
+        chunk = vectors.queries[some]
         log_probs = model.matcher(chunk, examples, one_hot, weights, in_context)
         predicted += [classes[label] for label in log_probs.argmax(-1).tolist()]
     return SupportScores(

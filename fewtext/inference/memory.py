@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from fewtext.inference.keys import KEY_TEMPERATURE, ClassKeys, fit_keys
 from fewtext.models.attention import prototypes
-from fewtext.models.matching import QUERIES, Episodes, Matcher
+from fewtext.models.matching import Episodes, Matcher, queries_at_once
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Memory:
     @torch.inference_mode()
     def answer(self, queries: Tensor) -> Answers:
         """Return the answers to queries, `(n_query, dim)` embeddings f', in blocks."""
-        parts = [self._answer(block) for block in queries.split(QUERIES)] if len(queries) else []
+        parts = [self._answer(block) for block in queries.split(self._block)] if len(queries) else []
         if not parts:
             return Answers(queries.new_zeros(0, self.labels.shape[1]), queries.new_zeros(0))
         return Answers(torch.cat([p.log_probs for p in parts]), torch.cat([p.familiarity for p in parts]))
@@ -71,15 +71,19 @@ class Memory:
     @torch.inference_mode()
     def attention(self, queries: Tensor, log_probs: Tensor) -> Tensor:
         """Return the part of each example in answers of `log_probs` `(n_query, n_way)`, `(n_query, n)`."""
-        blocks = zip(queries.split(QUERIES), log_probs.split(QUERIES), strict=True)
+        blocks = zip(queries.split(self._block), log_probs.split(self._block), strict=True)
         parts = [self._episodes(q).attention(log_probs=p[None])[0] for q, p in blocks] if len(queries) else []
         return torch.cat(parts) if parts else queries.new_zeros(0, len(self.weights))
 
     @torch.inference_mode()
     def represent(self, queries: Tensor) -> Tensor:
         """Return h(x) `(n_query, dim)`: queries placed by what they resemble."""
-        blocks = [self._episodes(block).represent()[0] for block in queries.split(QUERIES)]
+        blocks = [self._episodes(block).represent()[0] for block in queries.split(self._block)]
         return torch.cat(blocks) if blocks else queries
+
+    @property
+    def _block(self) -> int:
+        return queries_at_once(len(self.weights))
 
     @cached_property
     def _directions(self) -> Tensor:

@@ -16,8 +16,17 @@ from fewtext.models.attention import attention, kernel_scores, represent, vote
 from fewtext.models.configuration import MatchingNetworkConfig
 from fewtext.models.context import AttentionLSTM, Center, Context, FullContextEmbedding
 
-QUERIES = 1024
-"""Queries that callers with many of them match at once, which bounds the memory."""
+QUERIES, SCORES = 1024, 2**23
+"""Most queries, and most scores of queries by examples, that are computed at once: 32 MB a table of scores."""
+
+
+def queries_at_once(n_support: int) -> int:
+    """Return how many queries to match at once, so that memory is bounded whatever the size of the support set.
+
+    >>> queries_at_once(770), queries_at_once(1_000_000)
+    (1024, 8)
+    """
+    return max(1, min(QUERIES, SCORES // max(1, n_support)))
 
 
 class Matcher(nn.Module):

@@ -17,7 +17,7 @@ def test_answers_are_those_of_the_matcher_whatever_the_block(memory, model, monk
         expected = model.matcher(queries, memory.examples, memory.labels, memory.weights)
     answers = memory.answer(queries)
     torch.testing.assert_close(answers.log_probs, expected)
-    monkeypatch.setattr("fewtext.inference.memory.QUERIES", 2)
+    monkeypatch.setattr("fewtext.models.matching.SCORES", 18)  # two queries of nine examples
     again = memory.answer(queries)
     torch.testing.assert_close(again.log_probs, expected)
     torch.testing.assert_close(again.familiarity, answers.familiarity)
