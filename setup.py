@@ -33,6 +33,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
+    package_dir={"": "."},  # an editable install then is a path: a script beside a clone named fewtext finds it
     packages=find_packages(include=["fewtext", "fewtext.*"]),
     package_data={
         "fewtext": ["py.typed"],

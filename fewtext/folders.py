@@ -24,7 +24,8 @@ SUPPORT_FILES = {VECTORS_FILE, TEXTS_FILE, CONFIDENCE_FILE}
 OWN_FILES = SUPPORT_FILES | ONNX_FILES | {
     "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model",
-    "sentencepiece.bpe.model", "tokenizer.model",
+    "sentencepiece.bpe.model", "sentencepiece.model", "spm.model", "spm_char.model", "tokenizer.model", "bpe.codes",
+    "dict.txt", "entity_vocab.json", "emoji.json", "byte_maps.json", "prophetnet.tokenizer",
 }  # fmt: skip
 """What a model is made of; everything else in its folder belongs to the user and is kept."""
 MODEL_PARTS = "model-*.safetensors"

@@ -51,7 +51,10 @@ def adapt(arguments: AdaptArguments) -> None:
         arguments.method, rounds=arguments.rounds, learning_rate=arguments.learning_rate, seed=arguments.seed
     )
     classifier.save_pretrained(arguments.output)
-    after = f", after {_expected(classifier)}" if arguments.method == "memory" else ""
+    known = arguments.method == "memory"
+    after = (
+        f", after {_expected(classifier)}" if known else "; after it the examples cannot tell: the encoder knows them"
+    )
     print(f"{classifier!r}, adapted ({arguments.method}), in {arguments.output}")
     print(f"expected accuracy before {before}{after}")
 

@@ -31,6 +31,8 @@ class DataArguments:
         validation_tasks: Names of the tasks to validate on, for `split_by: tasks`.
         test_tasks: Names of the tasks to test on; all others are trained on.
         licenses: Licence of each entry of `data`, for the model card.
+        data_name: What the card calls `data`, where that is a file or a folder.
+        data_license: Its licence as the Hub names it, where `licenses` does not have it.
     """
 
     data: Any = "fewtext/intents"
@@ -46,6 +48,8 @@ class DataArguments:
     validation_tasks: list[str] | None = None
     test_tasks: list[str] | None = None
     licenses: dict[str, str] = field(default_factory=dict)
+    data_name: str | None = None
+    data_license: str | None = None
 
 
 @dataclass
@@ -71,13 +75,14 @@ class TestArguments:
     Args:
         protocol: `episodes`, or `support`: the training split of each task is its support set, and all of its
             test split is classified.
-        test_split: Split to evaluate on, for `fewtext evaluate`.
+        test_split: Split, or part of the classes or tasks, to evaluate on, for `fewtext evaluate`.
         test_way: Classes an episode.
         test_shots: Support texts a class; several are several settings.
         test_query: Queries a class.
         test_names: With and without class names in the support set: a list of true and false.
         test_episodes: Episodes of each setting.
         test_seed: Which episodes.
+        small_classes: `error` names classes with too few texts for an episode; `drop` leaves them out with a warning.
     """
 
     protocol: str = "episodes"
@@ -88,6 +93,15 @@ class TestArguments:
     test_names: list[bool] = field(default_factory=lambda: [False, True])
     test_episodes: int = 600
     test_seed: int = 0
+    small_classes: str = "error"
+
+    def __post_init__(self) -> None:
+        """Refuse what would go wrong after hours of training."""
+        if self.protocol not in ("episodes", "support"):
+            raise ValueError(f"protocol is {self.protocol!r}; it is 'episodes' or 'support'.")
+        for name in ("test_shots", "test_names"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is empty; there is nothing to measure.")
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Write the model card of a saved classifier.
 
-fewtext card --model runs/bot --name me/support-bot --output README.md
+fewtext card --model runs/bot --name me/support-bot --output card.md
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 from fewtext.commands.arguments import DataArguments
 from fewtext.data.sources import find_corpora
@@ -48,7 +49,13 @@ def load_parts(arguments: DataArguments) -> dict[str, list[Task]]:
     if arguments.split_by == "tasks":
         return _by_tasks(arguments)
     splits = _split_names(arguments)
-    if arguments.split_by == "given" or (arguments.split_by == "auto" and set(PARTS) <= set(splits)):
+    own = [entry for entry in _entries(arguments) if isinstance(entry, dict) and entry.get("split")]
+    if arguments.split_by == "given" and own:
+        raise ValueError(
+            f"split_by=given takes train, validation and test of every corpus, but {own[0]['source']} names a split "
+            "of its own: leave that out, or split by classes or tasks."
+        )
+    if arguments.split_by == "given" or (arguments.split_by == "auto" and not own and set(PARTS) <= set(splits)):
         parts = {part: load_split(arguments, part) for part in PARTS}
         if arguments.split_by == "given" or _disjoint(parts):
             logger.info("the splits train, validation and test are used as given")
@@ -60,7 +67,11 @@ def load_parts(arguments: DataArguments) -> dict[str, list[Task]]:
 
 
 def _by_tasks(arguments: DataArguments) -> dict[str, list[Task]]:
-    tasks = load_split(arguments, arguments.split)
+    if arguments.validation_tasks and arguments.test_tasks is None:
+        raise ValueError(
+            "validation_tasks are named but test_tasks are not; name both, or neither to split by chance."
+        )
+    tasks = load_split(arguments, arguments.split or "+".join(_split_names(arguments)))
     if arguments.test_tasks is None:
         return split_tasks(tasks, THIRDS, seed=arguments.split_seed)
     held_out = {*arguments.test_tasks, *(arguments.validation_tasks or [])}
@@ -76,12 +87,17 @@ def _disjoint(parts: dict[str, list[Task]]) -> bool:
     return all(not one & other for one, other in combinations(classes, 2))
 
 
+def _entries(arguments: DataArguments) -> list[Any]:
+    return arguments.data if isinstance(arguments.data, list) else [arguments.data]
+
+
 def _split_names(arguments: DataArguments) -> list[str]:
     """The names of the splits that every corpus has."""
-    entries = arguments.data if isinstance(arguments.data, list) else [arguments.data]
     names: list[list[str]] = []
-    for entry in entries:
+    for entry in _entries(arguments):
         options = entry if isinstance(entry, dict) else {"source": entry}
+        if "source" not in options:
+            raise ValueError(f"the corpus {options} has no source.")
         config, revision = options.get("config", arguments.config), options.get("revision", arguments.revision)
         names += [list(splits) for splits in find_corpora(options["source"], config, revision).values()]
     return [name for name in names[0] if all(name in others for others in names)]

@@ -1,12 +1,13 @@
 """Measure a model on episodes, or from given support sets.
 
 fewtext evaluate data=me/intents
-fewtext evaluate --model runs/mine/model --data intents.csv --test-way 20 --test-shots [1,5,10]
+fewtext evaluate --model runs/mine/model --data intents.csv --test-way 10 --test-shots [1,5,10]
 fewtext evaluate recipes/intent/banking77/lstm.yaml model=runs/mine/model
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.packaged import is_packaged
 from fewtext.training.arguments import EpisodicTrainingArguments
 
+logger = logging.getLogger(__name__)
+
 ARGUMENTS = (DataArguments, ModelArguments, TestArguments)
 IGNORED = (EpisodicTrainingArguments,)  # so that the file of a recipe serves for evaluating its result
 
@@ -35,19 +38,25 @@ IGNORED = (EpisodicTrainingArguments,)  # so that the file of a recipe serves fo
 def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) -> list[dict[str, Any]]:
     """Evaluate a fewtext model or an encoder, print a table and return its rows.
 
-    Raises `ValueError` for an unknown protocol, or as `evaluate_episodes` and `evaluate_support`.
+    Raises `ValueError` for a part that there is not, or as `evaluate_episodes` and `evaluate_support`.
     """
-    if test.protocol not in ("episodes", "support"):
-        raise ValueError(f"protocol is {test.protocol!r}; it is 'episodes' or 'support'.")
     network = load_model(model)
     network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
     if test.protocol == "support":
         rows = measure_support(network, data, test)
     else:
-        given = data.split_by == "given"
-        rows = measure(network, load_split(data, test.test_split) if given else load_parts(data)["test"], test)
+        rows = measure(network, _tasks(data, test.test_split), test)
     print_table([("result", rows)])
     return rows
+
+
+def _tasks(data: DataArguments, split: str) -> list[Task]:
+    if data.split_by == "given":
+        return load_split(data, split)
+    parts = load_parts(data)
+    if not parts.get(split):
+        raise ValueError(f"test_split is {split!r}; the parts are {', '.join(part for part in parts if parts[part])}.")
+    return parts[split]
 
 
 def load_model(model: ModelArguments) -> MatchingNetwork:
@@ -55,7 +64,11 @@ def load_model(model: ModelArguments) -> MatchingNetwork:
     if model.model is None:
         return MatchingNetwork.from_encoder(**model.model_settings)
     saved = is_packaged(model.model) or is_fewtext_folder(model_folder(model.model))
-    return load_network(model.model, **({} if saved else model.model_settings))[0]
+    network = load_network(model.model, **({} if saved else model.model_settings))[0]
+    if saved and (other := [k for k, v in model.model_settings.items() if getattr(network.config, k, v) != v]):
+        kept = ", ".join(f"{key}={getattr(network.config, key)}" for key in other)
+        logger.warning("fewtext: %s is trained already and keeps its own settings (%s)", model.model, kept)
+    return network
 
 
 def measure(network: MatchingNetwork, tasks: Sequence[Task], test: TestArguments) -> list[dict[str, Any]]:
@@ -66,7 +79,16 @@ def measure(network: MatchingNetwork, tasks: Sequence[Task], test: TestArguments
         for names in test.test_names
         if not names or all(names_are_words(task.classes) for task in tasks)
     ]
-    scores = evaluate_episodes(network, tasks, settings, n_episodes=test.test_episodes, seed=test.test_seed)
+    if not settings:
+        raise ValueError("test_names asks for class names as examples alone, but the class names are no words.")
+    scores = evaluate_episodes(
+        network,
+        tasks,
+        settings,
+        n_episodes=test.test_episodes,
+        seed=test.test_seed,
+        small_classes=test.small_classes,
+    )
     return [
         {
             "setting": str(score.setting),
@@ -84,12 +106,19 @@ def measure(network: MatchingNetwork, tasks: Sequence[Task], test: TestArguments
 def measure_support(network: MatchingNetwork, data: DataArguments, test: TestArguments) -> list[dict[str, Any]]:
     """Return accuracy and balanced accuracy of each test task, from its training split as support set."""
     wanted = data.test_tasks
-    queries = {task.name: task for task in load_split(data, test.test_split)}
-    supports = {task.name: task for task in load_split(data, "train")}
+    if wanted is None and data.split_by == "tasks":
+        wanted = [task.name for task in load_parts(data)["test"]]
+    queries = _by_name(load_split(data, test.test_split))
+    supports = _by_name(load_split(data, "train"))
     names = wanted if wanted is not None else list(supports)
     if missing := sorted(set(names) - (set(supports) & set(queries))):
         raise ValueError(f"no training or {test.test_split} split for the tasks {', '.join(missing)}.")
-    scores: dict[bool, list[SupportScores]] = {bool(with_names): [] for with_names in test.test_names}
+    words = all(names_are_words(supports[name].classes) for name in names)
+    scores: dict[bool, list[SupportScores]] = {
+        with_names: [] for with_names in test.test_names if words or not with_names
+    }
+    if not scores:
+        raise ValueError("test_names asks for class names as examples alone, but the class names are no words.")
     for name in tqdm(names, desc="Tasks", delay=2):
         support, query = supports[name], queries[name]
         texts = (*support.texts, *map(readable_name, support.classes), *query.texts)
@@ -105,11 +134,20 @@ def measure_support(network: MatchingNetwork, data: DataArguments, test: TestArg
                 {
                     "setting": f"{len(names)} tasks{', names' if with_names else ''}: {kind.replace('_', ' ')}",
                     "accuracy": estimate.mean,
-                    "interval": estimate.half_width,
+                    "interval": estimate.half_width if len(by_task) > 1 else None,  # of one task there is none
                     "tasks": by_task,
                 }
             )
     return rows
+
+
+def _by_name(tasks: Sequence[Task]) -> dict[str, Task]:
+    by_name = {task.name: task for task in tasks}
+    if len(by_name) < len(tasks):
+        names = [task.name for task in tasks]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"two tasks are called {twice!r}; give each corpus a name= of its own.")
+    return by_name
 
 
 def print_table(columns: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> None:
@@ -118,5 +156,9 @@ def print_table(columns: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> None
     width = max(len(name) for name in names)
     print(" " * width, *(f"{title:>12}" for title, _ in columns))
     for i, name in enumerate(names):
-        cells = (f"{100 * rows[i]['accuracy']:.1f} ± {100 * rows[i]['interval']:.1f}" for _, rows in columns)
+        cells = (_cell(rows[i]["accuracy"], rows[i]["interval"]) for _, rows in columns)
         print(f"{name:<{width}}", *(f"{cell:>12}" for cell in cells), flush=True)
+
+
+def _cell(mean: float, interval: float | None) -> str:
+    return f"{100 * mean:.1f}" if interval is None else f"{100 * mean:.1f} ± {100 * interval:.1f}"

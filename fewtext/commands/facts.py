@@ -10,6 +10,7 @@ from transformers.training_args import OptimizerNames
 
 from fewtext.commands.arguments import DataArguments
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.publishing import known_facts
 from fewtext.sharing.model_card import CardFacts, Result
 from fewtext.training.arguments import EpisodicTrainingArguments
 
@@ -24,8 +25,12 @@ def training_facts(
 ) -> CardFacts:
     """Return the facts of a run of `n_episodes`, `rows` being what `measure` found after it."""
     entries = _entries(data)
-    learned_from = {_name(e): data.licenses.get(_source(e), "") for e in entries if not _held_out(e, data)}
-    tested_on = [_name(entry) for entry in entries if _held_out(entry, data)] or list(learned_from)
+    names = _names(entries, data)
+    held_out = [_held_out(entry, data) for entry in entries]
+    licences = [data.licenses.get(_source(entry)) or _local_licence(entry, data) for entry in entries]
+    learned_from = {n: licence for n, licence, held in zip(names, licences, held_out, strict=True) if not held}
+    tested_on = [n for n, held in zip(names, held_out, strict=True) if held] or list(learned_from)
+    earlier = known_facts(name, network.config)  # what the model that was gone on from had learned
     episodes = f"{n_episodes} episodes of {_range(training.way)} classes, {_range(training.shot)} examples"
     episodes += f" and {_range(training.query)} queries a class; class names in {training.names:.0%} of them"
     if training.hard:
@@ -36,8 +41,8 @@ def training_facts(
     return CardFacts(
         name,
         network.config.base_encoder,
-        data=learned_from,
-        training=[episodes, rates],
+        data={**earlier.data, **learned_from},
+        training=[*earlier.training, episodes, rates],
         results=[_result(", ".join(tested_on), row) for row in rows],
     )
 
@@ -48,6 +53,22 @@ def _entries(data: DataArguments) -> list[Any]:
 
 def _source(entry: Any) -> str:
     return str(entry["source"] if isinstance(entry, dict) else entry)
+
+
+def _local_licence(entry: Any, data: DataArguments) -> str:
+    return (data.data_license or "") if Path(_source(entry)).exists() else ""
+
+
+def _names(entries: Sequence[Any], data: DataArguments) -> list[str]:
+    """What the corpora are called, each by a name of its own."""
+    names = [_name(entry) for entry in entries]
+    if data.data_name is not None and len(entries) == 1 and Path(_source(entries[0])).exists():
+        return [data.data_name]
+    twice = {name for name in names if names.count(name) > 1}
+    return [
+        "/".join(Path(_source(entry)).parts[-2:]) if name in twice else name
+        for entry, name in zip(entries, names, strict=True)
+    ]
 
 
 def _name(entry: Any) -> str:

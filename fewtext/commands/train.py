@@ -48,13 +48,16 @@ def train(
         FileExistsError: `output_dir` has results of an earlier run and `resume_from_checkpoint` is not set.
     """
     folder = Path(training.output_dir or "runs/fewtext")
-    resume = str(training.resume_from_checkpoint).lower() in ("true", "1")
     earlier = [path.name for path in folder.glob("checkpoint-*")]
     earlier += [name for name in ("model", "results.json") if (folder / name).exists()]
     if earlier and not training.resume_from_checkpoint:
         raise FileExistsError(
             f"{folder} has {earlier[0]} of an earlier run: resume_from_checkpoint=true goes on from its checkpoints, "
             "output_dir=... starts elsewhere."
+        )
+    if model.adapter_rank is not None and training.freeze_encoder:
+        raise ValueError(
+            "freeze_encoder leaves an adapter nothing to learn; leave adapter_rank or freeze_encoder out."
         )
     parts = load_parts(data)
     set_seed(training.seed)  # the new parameters start at random
@@ -70,7 +73,7 @@ def train(
             print(f"{part}: {names_of(tasks)}", flush=True)
     before = _measure(network, parts, data, test) if main else []
     started = time.perf_counter()
-    trainer.train(resume_from_checkpoint=True if resume else training.resume_from_checkpoint)
+    trainer.train(resume_from_checkpoint=training.resume_from_checkpoint)
     seconds = time.perf_counter() - started
     network = trainer.whole_model()
     if model.adapter_rank is not None and main:
@@ -96,8 +99,9 @@ def _finish(
     """Measure again, save model, results and picture, print the table, and return what a card says."""
     training = trainer.args
     after = _measure(network, parts, data, test)
+    n_episodes = trainer.state.global_step * training.episodes_per_step
     results = {
-        "episodes": training.n_episodes,
+        "episodes": n_episodes,
         "seed": training.seed,
         "training_seconds": round(seconds, 1),
         "before": before,
@@ -105,7 +109,6 @@ def _finish(
         "learned": {name: round(p.item(), 4) for name, p in network.named_parameters() if p.numel() == 1},
     }
     name = (trainer.hub_model_id if training.push_to_hub else None) or str(folder / "model")
-    n_episodes = trainer.state.global_step * training.episodes_per_step
     facts = training_facts(name, network, data, training, n_episodes, after)
     remember(facts, network.config)
     with replaced_folder(folder / "model") as new:
@@ -114,9 +117,7 @@ def _finish(
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     picture = _draw(trainer.state.log_history, folder)
     print_table([("before", before), ("after", after)])
-    print(
-        f"trained {training.n_episodes} episodes in {seconds:.0f} s; model in {folder / 'model'}{picture}", flush=True
-    )
+    print(f"trained {n_episodes} episodes in {seconds:.0f} s; model in {folder / 'model'}{picture}", flush=True)
     return results, facts
 
 

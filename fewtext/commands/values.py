@@ -32,7 +32,11 @@ _Loader.add_implicit_resolver(
 
 
 def read_value(argument: str, text: str, is_words: bool) -> Any:
-    """Return what a text says in YAML; where words are expected, what YAML would make a table is taken as it is."""
+    """Return what a text says in YAML; where words are expected, they are taken as they stand.
+
+    >>> read_value("revision=1.10", "1.10", is_words=True), read_value("way=1e1", "1e1", is_words=False)
+    ('1.10', 10.0)
+    """
     if text == "-":  # a lone dash is standard input; YAML would read a list
         return text
     try:
@@ -41,7 +45,8 @@ def read_value(argument: str, text: str, is_words: bool) -> Any:
         if is_words:
             return text
         raise ValueError(f"{argument!r} is not YAML after the equals sign: {error}") from error
-    return text if is_words and isinstance(value, dict | list) else value
+    quoted = isinstance(value, str) and text.strip()[:1] in ("'", '"')
+    return text if is_words and value is not None and not quoted else value
 
 
 def settings_of_words(kinds: Sequence[type]) -> set[str]:
@@ -71,7 +76,8 @@ def convert(name: str, hint: Any, value: Any) -> Any:
         return value
     for kind in (list, tuple):
         if kind in plain and isinstance(value, list | tuple):
-            return kind(value)
+            of = next((get_args(own) for own in kinds if get_origin(own) is kind), ())
+            return kind(convert(name, of[0], one) if of else one for one in value)
     if isinstance(value, bool):
         if bool in plain:
             return value
@@ -89,9 +95,7 @@ def convert(name: str, hint: Any, value: Any) -> Any:
             return value
     elif isinstance(value, dict) and dict in plain:
         return value
-    if not isinstance(value, list | tuple | dict) and value is not None:
-        for kind in (list, tuple):  # one value where several may stand
-            if kind in plain:
-                return kind([value])
+    if not isinstance(value, list | tuple | dict) and value is not None and {list, tuple} & plain:
+        return convert(name, hint, [value])  # one value where several may stand
     expected = " or ".join(sorted(getattr(kind, "__name__", str(kind)) for kind in plain))
     raise ValueError(f"{name}={value!r}: {expected} was expected.")

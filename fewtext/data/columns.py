@@ -37,6 +37,10 @@ def find_column(available: Sequence[str], wanted: str | None, known: Sequence[st
     for name in known:
         if name in available:
             return name
+    if len(available) == 1 and any(mark in available[0] for mark in ";\t|"):
+        raise ValueError(
+            f"{source}: its only column is {available[0]!r}; the fields of a CSV file are set apart by commas."
+        )
     raise ValueError(
         f"{source}: no {role} column found among {', '.join(map(repr, available))}; name it with {role}_column=."
     )

@@ -17,6 +17,7 @@ from datasets import (
     DatasetDict,
     Features,
     Value,
+    concatenate_datasets,
     disable_progress_bars,
     enable_progress_bars,
     is_progress_bar_enabled,
@@ -28,15 +29,16 @@ from datasets.exceptions import DatasetGenerationError
 SAMPLES = ("intents", "sentiment")
 BUILDERS = {".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 SMALL_FILE = 20_000_000  # bytes
-ONE_SHARD = re.compile(r"-00000-of-00001$")
+SHARD = re.compile(r"-(\d+)-of-(\d+)$")
+"""How the Hub calls the files of a split that has several: `train-00000-of-00002.parquet`."""
 SPLIT_NAMES = {
     "train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
     "dev": "validation", "test": "test", "eval": "test",
 }  # fmt: skip
 
 
-Splits = Mapping[str, Dataset | Path]
-"""The splits of a corpus: a table, or the file that `read_table` makes one of."""
+Splits = Mapping[str, Dataset | Path | tuple[Path, ...]]
+"""The splits of a corpus: a table, or the file or files that `read_table` makes one of."""
 
 
 def find_corpora(
@@ -86,15 +88,12 @@ def _find_in_folder(folder: Path) -> dict[str, Splits]:
     tables = [path for path in sorted(folder.iterdir()) if path.is_file() and builder_of(path)]
     if not tables and (folder / "data").is_dir():  # as repositories on the Hub have it
         tables = [path for path in sorted((folder / "data").iterdir()) if path.is_file() and builder_of(path)]
-    splits: dict[str, Path] = {}
+    files_of: dict[str, list[Path]] = {}
     for path in tables:
-        split = SPLIT_NAMES.get(ONE_SHARD.sub("", path.name.split(".")[0].lower()))
-        if split in splits:
-            raise ValueError(f"{folder} has two files for the split {split!r}: {splits[split].name} and {path.name}.")
-        if split:
-            splits[split] = path
-    if splits:
-        return {name: splits}
+        if split := SPLIT_NAMES.get(SHARD.sub("", path.name.split(".")[0].lower())):
+            files_of.setdefault(split, []).append(path)
+    if files_of:
+        return {name: {split: _whole(split, paths) for split, paths in files_of.items()}}
     if len(tables) == 1:
         return {name: {"train": tables[0]}}
     family: dict[str, Splits] = {}
@@ -108,10 +107,25 @@ def _find_in_folder(folder: Path) -> dict[str, Splits]:
     return family
 
 
-def read_table(split: Dataset | Path) -> Dataset:
+def _whole(split: str, paths: list[Path]) -> Path | tuple[Path, ...]:
+    """The file of a split, or all its shards; raises `ValueError` where one is missing or two are not shards."""
+    shards = [SHARD.search(path.name.split(".")[0]) for path in paths]
+    if len(paths) == 1 and (shards[0] is None or int(shards[0][2]) == 1):
+        return paths[0]
+    names = ", ".join(path.name for path in paths)
+    if any(shard is None for shard in shards):
+        raise ValueError(f"{paths[0].parent} has two files for the split {split!r}: {names}.")
+    if [int(shard[1]) for shard in shards if shard] != list(range(int(shards[0][2]))):  # type: ignore[index]
+        raise ValueError(f"{paths[0].parent} lacks files of the split {split!r}: it has only {names}.")
+    return tuple(paths)
+
+
+def read_table(split: Dataset | Path | tuple[Path, ...]) -> Dataset:
     """Return a split as a table; raises `ValueError` with file and line for a file that does not parse."""
     if isinstance(split, Dataset):
         return split
+    if isinstance(split, tuple):
+        return concatenate_datasets([read_table(path) for path in split])
     builder = builder_of(split)
     if builder is None:
         raise ValueError(f"{split}: cannot read this kind of file; use .csv, .jsonl or .parquet.")

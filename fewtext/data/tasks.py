@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from datasets import Dataset, DatasetDict, concatenate_datasets
+from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict, concatenate_datasets
 
 from fewtext.data.columns import LABEL_COLUMNS, TEXT_COLUMNS, check_labels, check_texts, find_column, label_names
 from fewtext.data.sources import Splits, find_corpora, read_table
@@ -45,8 +46,8 @@ class Task:
             raise ValueError(f"task {self.name!r} has {len(self.texts)} texts but {len(self.labels)} labels.")
         if not self.texts:
             raise ValueError(f"task {self.name!r} has no texts.")
-        if not self.weight > 0:
-            raise ValueError(f"task {self.name!r} has weight {self.weight}; a weight is greater than 0.")
+        if not isinstance(self.weight, Real) or not self.weight > 0:
+            raise ValueError(f"task {self.name!r} has weight {self.weight!r}; a weight is a number greater than 0.")
 
     @cached_property
     def texts_of(self) -> dict[str, tuple[str, ...]]:
@@ -105,7 +106,7 @@ def load_tasks(
         text_column: Column of the texts; found by its name (`text`, `sentence`, ...) where not given.
         label_column: Column of the labels; found likewise. ClassLabel, strings and whole numbers work.
         task_column: Column whose values split the corpus into tasks, such as the domain of a review.
-        name: Name of the task; by default that of the source.
+        name: Name of the task; by default that of the source. Of several tasks it is the first part of their names.
         weight: How often episodes are drawn from this corpus relative to others, shared by its tasks.
 
     Returns:
@@ -120,6 +121,10 @@ def load_tasks(
     >>> len(task.classes), len(task.texts)
     (50, 1350)
     """
+    if isinstance(source, Mapping) and not isinstance(source, DatasetDict):
+        source = [source]
+    if isinstance(source, IterableDataset | IterableDatasetDict):
+        raise TypeError("a streamed data set cannot be drawn from at random; load it with streaming=False.")
     if isinstance(source, Sequence) and not isinstance(source, str):
         if not source:
             raise ValueError("load_tasks: the list of sources is empty.")
@@ -127,11 +132,10 @@ def load_tasks(
             "split": split, "config": config, "revision": revision, "text_column": text_column,
             "label_column": label_column, "task_column": task_column, "name": name, "weight": weight,
         }  # fmt: skip
-        return [
-            task
-            for entry in source
-            for task in load_tasks(**{**shared, **(entry if isinstance(entry, Mapping) else {"source": entry})})
-        ]
+        tasks_of = [load_tasks(**{**shared, **_entry(entry, {"source", *shared})}) for entry in source]
+        return [task for tasks in tasks_of for task in tasks]
+    if not isinstance(weight, Real):
+        raise ValueError(f"weight is {weight!r}; it is a number greater than 0.")
     if str(source) == "fewtext/sentiment":
         task_column = task_column or "domain"
     corpora = find_corpora(source, config, revision)
@@ -152,13 +156,29 @@ def load_tasks(
         texts = check_texts(table[text_column_found], f"{corpus}, column {text_column_found!r}")
         labels = label_names(table, label_column_found, corpus)
         if task_column is None:
-            tasks.append(Task(name or corpus, texts, labels))
+            several = len(corpora) - len(without) > 1
+            tasks.append(Task(corpus if name is None else f"{name}/{corpus}" if several else name, texts, labels))
             continue
         groups: dict[str, list[int]] = {}
         for row, value in enumerate(table[find_column(columns, task_column, (), "task", corpus)]):
-            groups.setdefault(str(value), []).append(row)
+            if value is None:
+                raise ValueError(
+                    f"{corpus}, column {task_column!r}, row {row} is empty; it names the task of the row."
+                )
+            groups.setdefault(str(value) if name is None else f"{name}/{value}", []).append(row)
         tasks += [Task(key, [texts[i] for i in rows], [labels[i] for i in rows]) for key, rows in groups.items()]
     return [replace(task, weight=weight / len(tasks)) for task in tasks]
+
+
+def _entry(entry: Source | Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    """The arguments that one of several corpora has of its own; raises `ValueError` for what is none."""
+    if not isinstance(entry, Mapping) or isinstance(entry, DatasetDict):
+        return {"source": entry}
+    if unknown := sorted(set(entry) - known):
+        raise ValueError(f"a corpus has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}.")
+    if "source" not in entry:
+        raise ValueError(f"the corpus {dict(entry)} has no source.")
+    return dict(entry)
 
 
 def _has_split(splits: Splits, split: str | None) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fewtext.data.collator import distinct_texts, index_episodes
 from fewtext.data.episodes import Episode, EpisodeDataset
+from fewtext.data.names import names_are_words
 from fewtext.data.tasks import Task
 from fewtext.evaluation.statistics import Estimate, accuracy, macro_f1, mean_interval
 from fewtext.models.embedding import TextVectors, text_vectors
@@ -118,8 +119,12 @@ def evaluate_episodes(
         The scores of each setting, in their order.
 
     Raises:
-        ValueError: as `EpisodeDataset`: a class with too few texts, more ways than classes.
+        ValueError: as `EpisodeDataset`: a class with too few texts, more ways than classes; names that are no words.
     """
+    if not settings:
+        raise ValueError("evaluate_episodes: no settings were given.")
+    if any(setting.names for setting in settings) and not any(names_are_words(task.classes) for task in tasks):
+        raise ValueError("names=True, but the class names of the tasks are no words.")
     chosen = episodes if episodes is not None else range(n_episodes)
     drawn: dict[EpisodeSetting, list[Episode]] = {}
     for setting in settings:

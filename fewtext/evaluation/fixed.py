@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from fewtext.data.names import readable_name
+from fewtext.data.names import names_are_words, readable_name
 from fewtext.data.tasks import Task
 from fewtext.evaluation.statistics import balanced_accuracy
 from fewtext.models.embedding import TextVectors, text_vectors
@@ -55,13 +55,15 @@ def evaluate_support(
         show_progress: A progress bar; by default one appears after two seconds.
 
     Raises:
-        ValueError: fewer than two classes, or a class of `query` without an example.
+        ValueError: fewer than two classes, a class of `query` without an example, or names that are no words.
     """
     classes = support.classes
     if len(classes) < 2:
         raise ValueError(f"task {support.name!r} has {len(classes)} class in its support set; it needs two.")
     if missing := sorted(set(query.classes) - set(classes)):
         raise ValueError(f"task {query.name!r}: no example of {', '.join(map(repr, missing))} in the support set.")
+    if names and not names_are_words(classes):
+        raise ValueError(f"names=True, but the class names of task {support.name!r} are no words.")
     named = [readable_name(name) for name in classes] if names else []
     if vectors is None:
         vectors = text_vectors(model, [*support.texts, *named, *query.texts], show_progress)

@@ -41,6 +41,18 @@ def mean_interval(values: ArrayLike) -> Estimate:
     return Estimate(float(values.mean()), float(spread * stats.t.ppf(0.975, values.size - 1)))
 
 
+def proportion(share: float, n: int) -> Estimate:
+    """Return a share of n and its 95 % interval, which is wide where n is small, also when all or none hit.
+
+    The width is that of Agresti and Coull 1998: two hits and two misses are added before it is computed.
+
+    >>> print(proportion(1.0, 4), "|", proportion(0.8, 385))
+    100.0 ± 30.0 | 80.0 ± 4.0
+    """
+    adjusted = (share * n + 2) / (n + 4)
+    return Estimate(share, float(stats.norm.ppf(0.975) * np.sqrt(adjusted * (1 - adjusted) / (n + 4))))
+
+
 def macro_f1(predictions: NDArray[np.int64], references: NDArray[np.int64], n_way: int) -> NDArray[np.float64]:
     """Return the macro-averaged F1 of each episode, `(n_episodes,)`.
 

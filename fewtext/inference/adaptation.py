@@ -92,7 +92,10 @@ def adapt_encoder(
     a_round = max(1, math.ceil(steps / settings.rounds))
     parameters = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
     if not parameters:
-        raise ValueError("adapt: nothing in this encoder can learn; load the model with backend='torch'.")
+        raise ValueError(
+            "nothing in this encoder can learn: its weights were frozen (requires_grad), or onnxruntime runs it; then "
+            "load it with backend='torch'."
+        )
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.01)
     warmup = max(1, steps // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -31,7 +31,7 @@ class Answering(Editing):
     @property
     def classes_(self) -> NDArray[Any]:
         """The labels, sorted: the columns of `predict_proba`."""
-        classes = self._ready().support.classes
+        classes = self._support().classes
         array = np.empty(len(classes), dtype=object)
         array[:] = classes
         kinds = {type(label) for label in classes}

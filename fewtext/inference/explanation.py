@@ -55,6 +55,10 @@ class Explanation:
         for item in self.evidence[:10]:
             kind = " (class name)" if item.is_name else ""
             lines.append(f"  {item.attention:6.1%}  {one_line(f'{item.label}: {item.text or item.id}')}{kind}")
+        if len(self.evidence) > 10:
+            lines.append(
+                f"  {sum(item.attention for item in self.evidence[10:]):6.1%}  {len(self.evidence) - 10} more"
+            )
         return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from fewtext.evaluation.statistics import Estimate, mean_interval
+from fewtext.evaluation.statistics import Estimate, proportion
 from fewtext.inference.memory import Memory
 
 FOLDS, ADAPTED_FOLDS = 10, 5
@@ -49,7 +49,7 @@ class HeldOut:
     @property
     def accuracy(self) -> Estimate:
         """Accuracy to expect on texts like the examples, as a share of 1, with its 95 % interval."""
-        return mean_interval(self.correct.mean(0))
+        return proportion(float(self.correct.mean()), self.correct.shape[1])
 
 
 def leave_one_out(memory: Memory, n_examples: int, queries: Tensor) -> HeldOut | None:

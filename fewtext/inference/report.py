@@ -142,7 +142,8 @@ class Diagnosis:
         before, after = self.calibration_error_before, self.calibration_error
         lines = [
             f"{len(self.of_class)} examples of {len(self.classes)} classes; expected accuracy {self.accuracy} %",
-            f"expected calibration error {before:.3f}, after fitting {after:.3f}",
+            f"expected calibration error {before:.3f}, after fitting {after:.3f}"
+            + (", which stays below what so few examples tell" if after > before else ""),
         ]
         if self.before_learning:
             lines.append("both before the encoder learned these examples; of itself it would promise too much")

@@ -113,6 +113,12 @@ class MatchingNetworkConfig(PreTrainedConfig):
                     f"projection has the layer {layer}; a layer has a size, a bias (true or false) and an activation, "
                     f"one of {', '.join(ACTIVATIONS)}."
                 )
+        for name in ("context_size", "context_steps", "max_length"):
+            if (value := getattr(self, name)) is not None and not isinstance(value, int):
+                raise ValueError(f"{name} is {value!r}; it is a whole number.")
+        for name in ("prototype_share", "center_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it is a share, from 0 to 1.")
         if self.temperature is None:
             self.temperature = TEMPERATURES[self.kernel]
         if self.temperature <= 0:

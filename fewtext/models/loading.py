@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fewtext.folders import ONNX_FILES, is_fewtext_folder
-from fewtext.models.encoders import model_folder
+from fewtext.models.encoders import model_folder, origin
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
 from fewtext.models.packaged import DEFAULT_MODEL, is_packaged, load_packaged
@@ -51,8 +51,8 @@ def load_network(
         return load_packaged(str(name)), None
     folder = model_folder(name, revision, token)
     if not is_fewtext_folder(folder):
-        if not Path(name).exists():
-            settings.setdefault("base_encoder", str(name))
+        if (base := origin(name, folder)) is not None:
+            settings.setdefault("base_encoder", base)
         return MatchingNetwork.from_encoder(folder, **settings), None
     _check_none(name, settings)
     return MatchingNetwork.from_pretrained(folder), folder
@@ -61,6 +61,8 @@ def load_network(
 def _load_onnx(
     name: str | Path | None, revision: str | None, token: str | None, settings: dict[str, Any]
 ) -> tuple[MatchingNetwork, Path]:
+    if name is not None and is_packaged(name):
+        raise ValueError(f"{name} is a model for torch; clf.export('onnx', folder) makes one for onnxruntime of it.")
     folder = None if name is None else model_folder(name, revision, token, also=tuple(sorted(ONNX_FILES)))
     if folder is None or not is_fewtext_folder(folder):
         raise ValueError(

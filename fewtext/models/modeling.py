@@ -17,7 +17,6 @@ from fewtext.folders import check_model_folder
 from fewtext.models.configuration import MatchingNetworkConfig, check_settings
 from fewtext.models.embedding import TRAINING_TOKENS, embed_texts, encode_for_training
 from fewtext.models.encoders import (
-    DEFAULT_ENCODER,
     add_projection,
     build_encoder,
     default_encoder,
@@ -28,6 +27,7 @@ from fewtext.models.encoders import (
     load_tokenizer,
     lower_cased,
     model_folder,
+    origin,
     pool,
     text_limit,
     without_pooler,
@@ -136,15 +136,15 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
             if separate:
                 modules.append(build_encoder(encoder.config))
                 modules[1].load_state_dict(encoder.state_dict())
-            name = encoder.config.name_or_path
+            name = origin(encoder.config.name_or_path, Path())
         else:
             folder = default_encoder() if encoder is None else model_folder(encoder, revision)
             repository = read_repository(folder, settings)
             settings, dense = repository.settings, repository.dense
             modules = [load_encoder(repository.transformer) for _ in range(2 if separate else 1)]
             tokenizer = tokenizer or load_tokenizer(repository.transformer, at_least=repository.max_length)
-            name = DEFAULT_ENCODER if encoder is None else str(encoder)
-        if name and not Path(name).exists():  # a Hub id says where it came from; a path of this machine does not
+            name = origin(encoder, folder)
+        if name is not None:
             settings.setdefault("base_encoder", name)
         model = cls(MatchingNetworkConfig(encoder=encoder_settings(modules[0]), **settings), *modules)
         for module in modules:

@@ -64,6 +64,7 @@ def read_packaged(folder: Path, encoder: Path) -> MatchingNetwork:
     check_safetensors(folder / MATCHER_FILE)
     network.matcher.load_state_dict({key: tensor.float() for key, tensor in load_file(folder / MATCHER_FILE).items()})
     network.tokenizer = load_tokenizer(encoder, at_least=config.max_length)
+    network.requires_grad_(True)  # peft froze the encoder beneath the adapter, which is a part of it now
     return network.eval()
 
 

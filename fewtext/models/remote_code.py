@@ -41,6 +41,8 @@ def allow_code(
                 raise ValueError(
                     f"the code of {name} is in {reference.split('--')[0]}; if you trust that too, pass code_of=."
                 )
+        if model_type in CONFIG_MAPPING and CONFIG_MAPPING[model_type].__module__.startswith("transformers_modules."):
+            return  # it was allowed before
         if model_type in CONFIG_MAPPING:
             raise ValueError(
                 f"the model_type {model_type!r} of {name} is known already; its code would take the place of what is "

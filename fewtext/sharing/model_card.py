@@ -12,6 +12,9 @@ from fewtext.data.names import one_line
 from fewtext.sharing.hub import TEMPLATES
 from fewtext.version import __version__
 
+HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+"""A model on the Hub: with its owner, or one of the first that have none."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -21,15 +24,20 @@ class Result:
         data: Name of the data.
         setting: How it was measured, such as `5-way 1-shot, 600 episodes`.
         accuracy: The mean, as a share of 1.
-        interval: Half the width of its 95 % interval.
+        interval: Half the width of its 95 % interval; None where there is none.
         metric: What it is, as the Hub names it.
     """
 
     data: str
     setting: str
     accuracy: float
-    interval: float
+    interval: float | None
     metric: str = "accuracy"
+
+    def __str__(self) -> str:
+        """The accuracy in percent, with its interval."""
+        mean = f"{100 * self.accuracy:.1f}"
+        return mean if self.interval is None else f"{mean} ± {100 * self.interval:.1f}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ def model_card(facts: CardFacts) -> ModelCard:
         library_name="fewtext",
         pipeline_tag="text-classification",
         tags=["fewtext", "few-shot", "matching-network"],
-        base_model=facts.base_encoder if facts.base_encoder and facts.base_encoder.count("/") == 1 else None,
+        base_model=facts.base_encoder if facts.base_encoder and HUB_NAME.fullmatch(facts.base_encoder) else None,
         datasets=[name for name in facts.data if _is_hub_id(name)] or None,
         license=facts.license,
         language=list(facts.language) or None,
@@ -82,7 +90,7 @@ def model_card(facts: CardFacts) -> ModelCard:
         template_path=str(TEMPLATES / "model_card.md"),
         facts=facts,
         version=__version__,
-        query=_plain(facts.classes[0]) if facts.classes else "",
+        query=next((plain for label in facts.classes if (plain := _plain(label))), "hello"),
         shown=[_plain(label) for label in facts.classes[:200]],
     )
 
@@ -97,7 +105,7 @@ def _eval_result(result: Result) -> EvalResult:
         dataset_name=result.data,
         metric_type=result.metric,
         metric_value=round(100 * result.accuracy, 2),
-        metric_name=f"{name} (95 % interval ± {100 * result.interval:.2f})",
+        metric_name=name if result.interval is None else f"{name} (95 % interval ± {100 * result.interval:.2f})",
     )
 
 

@@ -13,23 +13,22 @@ import torch
 from accelerate.utils import gather_object
 from huggingface_hub import CommitInfo
 from torch import nn
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+from transformers import EarlyStoppingCallback, IntervalStrategy, Trainer, TrainerCallback
 
 from fewtext.data.collator import EpisodeCollator, VectorCollator
 from fewtext.data.episodes import EpisodeDataset
 from fewtext.data.names import readable_name
 from fewtext.data.tasks import Task
-from fewtext.evaluation.episodic import draw_episodes, evaluate_episodes
+from fewtext.evaluation.episodic import EpisodeSetting, draw_episodes, evaluate_episodes
 from fewtext.evaluation.statistics import mean_interval
 from fewtext.models.embedding import TextVectors, text_vectors
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.sharing.model_card import CardFacts
 from fewtext.training.arguments import EpisodicTrainingArguments
-from fewtext.training.checkpoints import CheckpointMarker, last_complete_checkpoint
+from fewtext.training.checkpoints import CheckpointMarker, check_same_run, last_complete_checkpoint, run_settings
+from fewtext.training.freezing import learning
+from fewtext.training.likeness import class_likeness
 from fewtext.training.sharding import prepare_sharding, whole_model
-
-TEXTS_OF_A_CLASS = 10
-"""Texts by which it is judged which classes are alike."""
 
 
 class EpisodicTrainer(Trainer):
@@ -74,14 +73,15 @@ class EpisodicTrainer(Trainer):
             n_unknown=_pair(args.n_unknown),
             names=args.names,
             hard=args.hard,
-            likeness=partial(_likeness, model, args.device),
+            likeness=partial(class_likeness, model, args.device),
             seed=args.seed,
             small_classes=args.small_classes,
         )
         eval_dataset = None
-        for setting in args.eval_settings if self.eval_tasks else []:  # a bad setting shows before training
-            eval_dataset = draw_episodes(self.eval_tasks, setting, args.eval_episodes, args.seed, args.small_classes)
-        _freeze(model, args, trains_membership=episodes.n_unknown[1] > 0)
+        evaluates = bool(self.eval_tasks) and IntervalStrategy(args.eval_strategy) != IntervalStrategy.NO
+        for setting in args.eval_settings if evaluates else []:  # a bad setting shows before training
+            eval_dataset = self._eval_episodes(args, setting)
+        self.trains_membership = episodes.n_unknown[1] > 0
         self.vectors: TextVectors | None = None
         collator: EpisodeCollator | VectorCollator
         if args.freeze_encoder:
@@ -96,6 +96,7 @@ class EpisodicTrainer(Trainer):
                 model.tokenizer, model.max_length, config.name_weight, config.query_prompt, config.support_prompt
             )
         model.gradient_cache = args.gradient_cache
+        self._about = run_settings(args, model.config, self.train_tasks)
         patience = args.early_stopping_patience
         stopping = [] if patience is None else [EarlyStoppingCallback(early_stopping_patience=patience)]
         super().__init__(
@@ -104,17 +105,31 @@ class EpisodicTrainer(Trainer):
             data_collator=collator,
             train_dataset=episodes,
             eval_dataset=eval_dataset,
-            callbacks=[CheckpointMarker(), *stopping, *(callbacks or [])],
+            callbacks=[CheckpointMarker(self._about), *stopping, *(callbacks or [])],
         )
         prepare_sharding(self.accelerator, model)
 
     def train(  # type: ignore[override]
         self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any
     ) -> Any:
-        """Train; with `resume_from_checkpoint=True` go on from the newest checkpoint that is whole, if any."""
-        if resume_from_checkpoint is True:
+        """Train; with `resume_from_checkpoint=True` go on from the newest checkpoint that is whole, if any.
+
+        Raises `ValueError` for a checkpoint of a run with other episodes or another model.
+        """
+        if str(resume_from_checkpoint).lower() in ("true", "1"):
             resume_from_checkpoint = last_complete_checkpoint(self.args.output_dir or ".")
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        elif str(resume_from_checkpoint).lower() in ("false", "0", ""):
+            resume_from_checkpoint = None
+        if resume_from_checkpoint is not None:
+            check_same_run(str(resume_from_checkpoint), self._about)
+        with learning(self.model, self.args.freeze_encoder, self.trains_membership):  # type: ignore[arg-type]
+            return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def _eval_episodes(self, args: EpisodicTrainingArguments, setting: EpisodeSetting) -> EpisodeDataset:
+        try:
+            return draw_episodes(self.eval_tasks, setting, args.eval_episodes, args.seed, args.small_classes)
+        except ValueError as error:
+            raise ValueError(f"evaluation (eval_way, eval_shots, eval_query): {error}") from error
 
     def whole_model(self) -> MatchingNetwork:
         """Return the model with all its weights, out of what Accelerate wrapped it in; on all processes at once."""
@@ -260,23 +275,6 @@ def _interleave(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 def _all_texts(tasks: Sequence[Task]) -> list[str]:
     return [text for task in tasks for text in (*task.texts, *map(readable_name, task.classes))]
-
-
-def _likeness(model: MatchingNetwork, device: torch.device, task: Task) -> np.ndarray:
-    """Return the cosine between the mean embeddings of the classes of a task, `(n_classes, n_classes)`."""
-    model.to(device)  # type: ignore[arg-type]
-    texts = [text for name in task.classes for text in task.texts_of[name][:TEXTS_OF_A_CLASS]]
-    sizes = [min(TEXTS_OF_A_CLASS, task.count(name)) for name in task.classes]
-    means = torch.stack([vectors.mean(0) for vectors in model.embed(texts).split(sizes)])
-    means = torch.nn.functional.normalize(means, dim=-1)
-    return (means @ means.T).cpu().numpy()
-
-
-def _freeze(model: MatchingNetwork, args: EpisodicTrainingArguments, trains_membership: bool) -> None:
-    for encoder in (model.encoder, model.support_encoder):
-        if encoder is not None and args.freeze_encoder:
-            encoder.requires_grad_(False)
-    model.matcher.membership.requires_grad_(trains_membership)
 
 
 def _check_processes(args: EpisodicTrainingArguments) -> None:

@@ -38,7 +38,7 @@ def search(
 
     Raises:
         ImportError: Optuna is not installed.
-        ValueError: an empty space, an unknown method, or a range in a grid.
+        ValueError: an empty space, an unknown method or metric, a range in a grid, or one that is none.
     """
     try:
         import optuna
@@ -46,6 +46,12 @@ def search(
         raise ImportError("hyperparameter search needs Optuna: pip install 'fewtext[tuning]'") from error
     if not space:
         raise ValueError("search: the space is empty.")
+    for name, values in space.items():
+        if isinstance(values, Mapping):
+            if not {"low", "high"} <= set(values) <= {"low", "high", "log"}:
+                raise ValueError(f"{name} is {dict(values)}; a range has low and high, and may have log.")
+        elif isinstance(values, str) or not len(values):
+            raise ValueError(f"{name} is {values!r}; give a list of values, or a range with low and high.")
     lists = {name: list(values) for name, values in space.items() if not isinstance(values, Mapping)}
     if method == "grid":
         if len(lists) < len(space):
@@ -62,12 +68,14 @@ def search(
 
     def objective(trial: Any) -> float:
         settings = {
-            name: trial.suggest_float(name, values["low"], values["high"], log=values.get("log", False))
+            name: _draw(trial, name, values)
             if isinstance(values, Mapping)
             else trial.suggest_categorical(name, lists[name])
             for name, values in space.items()
         }
         trainer = make_trainer(**settings)
+        if metric not in (known := _metrics(trainer)):  # before it trains
+            raise ValueError(f"there is no metric {metric!r}; there is {', '.join(known)}.")
         trainer.train()
         return float(trainer.evaluate()[metric])
 
@@ -75,3 +83,17 @@ def search(
     study.optimize(objective, n_trials=n_trials, show_progress_bar=True)
     trials = [Trial(dict(trial.params), float(trial.value)) for trial in study.trials if trial.value is not None]
     return sorted(trials, key=lambda trial: -trial.score)
+
+
+def _draw(trial: Any, name: str, values: Mapping[str, Any]) -> float | int:
+    """A value of a range; a whole number where both ends are."""
+    whole = all(isinstance(values[end], int) for end in ("low", "high"))
+    suggest: Callable[..., float | int] = trial.suggest_int if whole else trial.suggest_float
+    return suggest(name, values["low"], values["high"], log=values.get("log", False))
+
+
+def _metrics(trainer: EpisodicTrainer) -> list[str]:
+    of_settings = [
+        f"eval_{s.key}_{what}" for s in trainer.args.eval_settings for what in ("accuracy", "interval", "f1")
+    ]
+    return ["eval_accuracy", "eval_loss", *of_settings]

@@ -56,3 +56,31 @@ def test_unknown_ways_to_split_are_named():
     with pytest.raises(ValueError, match="split_by is 'rows'"):
         load_parts(DataArguments(split_by="rows"))
     assert len(load_split(DataArguments(), None)) == 1
+
+
+def test_given_splits_are_not_mixed_with_a_split_of_ones_own(tmp_path):
+    data = write(tmp_path / "d", train=["a", "b"], validation=["c", "d"], test=["e", "f"])
+    entry = [{"source": data, "split": "train"}]
+    with pytest.raises(
+        ValueError, match=f"split_by=given takes train, validation and test .* but {data} names a split"
+    ):
+        load_parts(DataArguments(data=entry, split_by="given"))
+    labels = [f"k{i}" for i in range(8)]
+    whole = write(tmp_path / "e", train=labels, validation=["v"], test=["t"])
+    found = classes(load_parts(DataArguments(data=[{"source": whole, "split": "train"}])))
+    assert set.union(*found.values()) == set(labels)
+
+
+def test_all_splits_of_a_family_are_pooled(tmp_path):
+    (tmp_path / "family").mkdir()
+    for name in "abcd":
+        write(tmp_path / "family" / name, train=["x", "y"], test=["x", "y"])
+    parts = load_parts(DataArguments(data=str(tmp_path / "family"), split_by="tasks"))
+    assert sum(len(task.texts) for tasks in parts.values() for task in tasks) == 4 * 2 * 2 * 3
+    with pytest.raises(ValueError, match="validation_tasks are named but test_tasks are not"):
+        load_parts(DataArguments(data=str(tmp_path / "family"), split_by="tasks", validation_tasks=["a"]))
+
+
+def test_a_corpus_without_a_source_is_named():
+    with pytest.raises(ValueError, match=r"the corpus \{'sorce': 'x'\} has no source"):
+        load_parts(DataArguments(data=[{"sorce": "x"}]))

@@ -4,6 +4,7 @@ from huggingface_hub import ModelCard
 
 from fewtext.commands.arguments import DataArguments
 from fewtext.commands.facts import training_facts
+from fewtext.models.publishing import remember
 from fewtext.sharing.model_card import model_card
 from fewtext.training.arguments import EpisodicTrainingArguments
 
@@ -64,3 +65,33 @@ def test_a_recipe_pushes_its_model_with_results_in_the_card(tmp_path, encoder_fo
     card = ModelCard.load(tmp_path / "run" / "model" / "README.md")
     assert {result.metric_type for result in card.data.eval_results} == {"accuracy"}
     assert "| fewtext/intents | apache-2.0 |" in card.text and "me/model" in card.text
+
+
+def test_what_a_model_had_learned_before_stays_in_its_card(tmp_path, model):
+    training = EpisodicTrainingArguments(str(tmp_path), n_episodes=20)
+    first = DataArguments(data="me/intents", licenses={"me/intents": "cc-by-4.0"})
+    remember(training_facts("m", model, first, training, 20, ROWS), model.config)
+    facts = training_facts("m", model, DataArguments(data="me/bank", licenses={"me/bank": "mit"}), training, 10, ROWS)
+    assert facts.data == {"me/intents": "cc-by-4.0", "me/bank": "mit"}
+    assert [line.split()[0] for line in facts.training if "episodes" in line] == ["20", "10"]
+
+
+def test_folders_of_one_name_and_folders_with_a_name_of_their_own(tmp_path, model):
+    training = EpisodicTrainingArguments(str(tmp_path), n_episodes=20)
+    folders = [tmp_path / name / "full" for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    both = DataArguments(data=[str(f) for f in folders], licenses={str(folders[0]): "mit"})
+    assert training_facts("m", model, both, training, 20, ROWS).data == {"one/full": "mit", "two/full": ""}
+    named = DataArguments(data=str(folders[0]), data_name="BANKING77", data_license="cc-by-4.0")
+    facts = training_facts("m", model, named, training, 20, ROWS)
+    assert facts.data == {"BANKING77": "cc-by-4.0"} and facts.results[0].data == "BANKING77"
+
+
+def test_one_value_has_no_interval(tmp_path, model):
+    rows = [{"setting": "1 tasks: accuracy", "accuracy": 0.5, "interval": None}]
+    facts = training_facts(
+        "m", model, DataArguments(), EpisodicTrainingArguments(str(tmp_path), n_episodes=20), 20, rows
+    )
+    card = model_card(facts)
+    assert "| 50.0 |" in card.text and "inf" not in str(card).split("## Results")[1].split("## Training")[0]

@@ -28,3 +28,19 @@ def test_a_value_becomes_what_its_setting_is():
     assert convert("a", str | None, 3) == "3"
     with pytest.raises(ValueError, match="a='x': float or int was expected"):
         convert("a", int | float, "x")
+
+
+@pytest.mark.parametrize("text", ["Add class #7", "1.10", "0123456", "12e4567", "2025-01-31", "true"])
+def test_words_are_taken_as_they_stand(text):
+    assert read_value(f"revision={text}", text, is_words=True) == text
+    assert read_value("revision='a b'", "'a b'", is_words=True) == "a b"
+    assert read_value("revision=null", "null", is_words=True) is None
+
+
+def test_what_is_in_a_list_is_converted_too():
+    assert convert("a", list[bool], [True, False]) == [True, False]
+    assert convert("a", tuple[int, ...], [2e0, 3]) == (2, 3)
+    with pytest.raises(ValueError, match="a='no': bool was expected"):
+        convert("a", list[bool], "no")
+    with pytest.raises(ValueError, match="a='b': int was expected"):
+        convert("a", list[int], ["b"])

@@ -68,3 +68,8 @@ def test_a_table_is_not_texts():
     for kind in (pd.DataFrame(table), Dataset.from_dict(table), table, np.array([["a", "b"]])):
         with pytest.raises(TypeError, match=r"texts is a table \(\w+\); pass one column of it"):
             check_texts(kind)
+
+
+def test_another_separator_is_named():
+    with pytest.raises(ValueError, match="its only column is 'text;label'; the fields of a CSV file are set apart by"):
+        find_column(["text;label"], None, TEXT_COLUMNS, "text", "mine.csv")

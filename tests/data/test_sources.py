@@ -123,3 +123,16 @@ def test_a_folder_as_repositories_on_the_hub_have_it(tmp_path):
 def test_the_case_of_an_ending_does_not_matter(tmp_path):
     (tmp_path / "A.CSV").write_text("text,label\nhello,x\n")
     assert read_table(tmp_path / "A.CSV")["text"][0] == "hello"
+
+
+def test_shards_of_a_split_are_one(tmp_path):
+    for i in range(2):
+        Dataset.from_dict({"text": [f"row {i}"], "label": ["a"]}).to_parquet(
+            tmp_path / f"train-0000{i}-of-00002.parquet"
+        )
+    Dataset.from_dict({"text": ["other"], "label": ["a"]}).to_parquet(tmp_path / "test-00000-of-00001.parquet")
+    [task] = load_tasks(tmp_path, split="train")
+    assert task.texts == ("row 0", "row 1")
+    (tmp_path / "train-00000-of-00002.parquet").unlink()
+    with pytest.raises(ValueError, match="lacks files of the split 'train': it has only train-00001-of-00002.parquet"):
+        load_tasks(tmp_path, split="train")

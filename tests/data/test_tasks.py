@@ -98,3 +98,24 @@ def test_select_keeps_the_classes_asked_for():
     assert task.select(["x"]).texts == ("a", "a")
     with pytest.raises(ValueError, match="no class 'z'"):
         task.select(["z"])
+
+
+def test_a_corpus_as_a_mapping_says_what_is_wrong(tmp_path):
+    [task] = load_tasks({"source": "fewtext/intents", "name": "mine", "weight": 2})
+    assert (task.name, task.weight) == ("mine", 2)
+    with pytest.raises(ValueError, match="a corpus has no setting 'sorce'; it has config, label_column"):
+        load_tasks([{"sorce": "fewtext/intents"}])
+    with pytest.raises(ValueError, match="has no source"):
+        load_tasks([{"name": "mine"}])
+    with pytest.raises(ValueError, match="weight is '2'; it is a number"):
+        load_tasks([{"source": "fewtext/intents", "weight": "2"}])
+    with pytest.raises(TypeError, match="a streamed data set"):
+        load_tasks(Dataset.from_dict({"text": ["a"], "label": ["b"]}).to_iterable_dataset())
+
+
+def test_several_tasks_keep_names_of_their_own():
+    rows = {"text": ["a", "b", "c"], "label": ["x", "y", "x"], "domain": ["p", "q", "p"]}
+    tasks = load_tasks(Dataset.from_dict(rows), task_column="domain", name="mine")
+    assert [task.name for task in tasks] == ["mine/p", "mine/q"]
+    with pytest.raises(ValueError, match="column 'domain', row 1 is empty"):
+        load_tasks(Dataset.from_dict({**rows, "domain": ["p", None, "p"]}), task_column="domain")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from fewtext.data.tasks import Task
 from fewtext.evaluation import episodic
 from fewtext.evaluation.episodic import EpisodeSetting, draw_episodes, evaluate_episodes
 from fewtext.models.embedding import text_vectors
@@ -86,3 +87,11 @@ def test_separate_encoders_are_both_used(encoder_folder, intents):
 def test_what_cannot_be_drawn_is_named(network, intents):
     with pytest.raises(ValueError, match="too few"):
         evaluate_episodes(network, [intents], [EpisodeSetting(5, 30, 5)])
+
+
+def test_names_that_are_no_words_and_no_settings_are_refused(model):
+    task = Task("numbers", [f"text {i}" for i in range(24)], [str(i % 4) for i in range(24)])
+    with pytest.raises(ValueError, match="the class names of the tasks are no words"):
+        evaluate_episodes(model, [task], [EpisodeSetting(2, 1, 2, names=True)], n_episodes=2)
+    with pytest.raises(ValueError, match="no settings were given"):
+        evaluate_episodes(model, [task], [], n_episodes=2)

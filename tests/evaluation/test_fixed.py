@@ -30,3 +30,9 @@ def test_bad_tasks_are_named(model):
         evaluate_support(model, Task("s", ["a"], ["x"]), Task("q", ["b"], ["x"]))
     with pytest.raises(ValueError, match="no example of 'z'"):
         evaluate_support(model, Task("s", ["a", "b"], ["x", "y"]), Task("q", ["b"], ["z"]))
+
+
+def test_names_that_are_no_words_are_refused(model):
+    task = Task("numbers", ["a", "b", "c", "d"], ["0", "1", "0", "1"])
+    with pytest.raises(ValueError, match="the class names of task 'numbers' are no words"):
+        evaluate_support(model, task, task, names=True)

@@ -134,3 +134,15 @@ def test_thresholds_learn_from_unknown_texts_alone_where_nothing_can_be_left_out
 def test_a_threshold_of_numpy(minilm, data):
     clf = FewShotClassifier(minilm, abstain=np.float32(0.5)).fit(*data)
     assert len(clf.predict(data[0], abstain=np.float64(0.5))) == len(data[0])
+
+
+def test_a_long_explanation_says_what_it_leaves_out(minilm, data):
+    shown = str(FewShotClassifier(minilm).fit(*data).explain(data[0][0])).splitlines()
+    assert len(shown) == 12 and shown[-1].endswith("% more".replace("%", str(len(data[0]) + 3 - 10)))
+
+
+def test_one_class_that_is_left_can_be_asked_for(minilm):
+    clf = FewShotClassifier(minilm).fit(["a", "b"], ["x", "y"]).remove("x")
+    assert clf.classes_.tolist() == ["y"]
+    with pytest.raises(ValueError, match="knows only the class 'y'"):
+        clf.predict(["a"])

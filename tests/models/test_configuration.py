@@ -1,4 +1,5 @@
 import pytest
+from tiny import bert_config
 
 from fewtext.models.configuration import MatchingNetworkConfig
 
@@ -31,3 +32,17 @@ def test_it_builds_without_arguments_and_survives_a_round_trip(tmp_path):
 def test_a_bad_choice_is_named(setting, sentence):
     with pytest.raises(ValueError, match=sentence):
         MatchingNetworkConfig(**setting)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"context_size": "64"}, "context_size is '64'; it is a whole number"),
+        ({"context_steps": 1.5}, "context_steps is 1.5; it is a whole number"),
+        ({"prototype_share": 7.0}, "prototype_share is 7.0; it is a share, from 0 to 1"),
+        ({"center_share": -0.1}, "center_share is -0.1; it is a share"),
+    ],
+)
+def test_numbers_of_another_kind_are_named(settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        MatchingNetworkConfig(encoder=bert_config(9).to_dict(), **settings)

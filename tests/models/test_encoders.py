@@ -1,5 +1,6 @@
 """Any encoder that AutoModel loads, and where the default one comes from."""
 
+import json
 import logging
 import shutil
 
@@ -209,3 +210,21 @@ def test_encoders_without_whole_safetensors_are_refused(tmp_path, encoder_folder
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(ValueError, match="can execute code and are not read"):
         MatchingNetwork.from_encoder(folder)
+
+
+def test_weights_that_lack_a_layer_are_refused(encoder_folder, tmp_path):
+    folder = tmp_path / "encoder"
+    shutil.copytree(encoder_folder, folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**settings, "num_hidden_layers": 3}))
+    with pytest.raises(ValueError, match="lacks weights of its own configuration: encoder.layer.2"):
+        MatchingNetwork.from_encoder(folder)
+
+
+def test_a_folder_is_no_name_of_an_encoder(encoder_folder, tmp_path, monkeypatch):
+    assert MatchingNetwork.from_encoder(encoder_folder).config.base_encoder is None
+    monkeypatch.setenv("HOME", str(encoder_folder.parent))
+    assert MatchingNetwork.from_encoder(f"~/{encoder_folder.name}").config.base_encoder is None
+    monkeypatch.setenv("FEWTEXT_ENCODER", str(encoder_folder))
+    assert MatchingNetwork.from_encoder().config.base_encoder is None
+    assert encoders.origin("me/encoder", encoder_folder) == "me/encoder"

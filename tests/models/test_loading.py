@@ -26,3 +26,8 @@ def test_what_is_no_model_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match="was cut off"):
         load_network(tmp_path)
+
+
+def test_a_model_of_the_package_is_not_looked_for_on_the_hub_for_onnx():
+    with pytest.raises(ValueError, match="fewtext/minilm is a model for torch"):
+        load_network("fewtext/minilm", backend="onnx")

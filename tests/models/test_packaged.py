@@ -103,3 +103,13 @@ def test_reviews_of_products_from_eight_examples(minilm, shared_data):
         classifier = FewShotClassifier(network).fit([text for text, _ in pairs], [label for _, label in pairs])
         found.append((classifier.predict(texts) == truth).mean())
     assert np.mean(found) >= 0.78
+
+
+def test_its_encoder_can_learn(minilm):
+    assert all(parameter.requires_grad for parameter in load_packaged().parameters())
+    texts = [*TEXTS, "has my order been sent", "a refund please", "it came in pieces"]
+    clf = FewShotClassifier.from_pretrained(device="cpu").fit(texts, ["track", "refund", "damage"] * 2)
+    before = clf.network.embed(TEXTS)
+    clf.adapt("encoder", rounds=1)
+    assert (clf.network.embed(TEXTS) - before).abs().max() > 1e-3
+    assert clf.predict(["it was broken when it came"]).tolist() == ["damage"]

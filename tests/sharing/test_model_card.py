@@ -36,3 +36,11 @@ def test_results_on_several_data_sets_stay_apart_when_the_card_is_read_again():
         ("banking", 0.0), ("cr", 10.0), ("me/pets", 20.0), ("my data.csv", 30.0),
     ]  # fmt: skip
     assert [r.dataset_type for r in read] == ["banking", "cr", "me/pets", "my-data-csv"]
+
+
+def test_a_class_name_of_signs_alone_and_an_encoder_without_an_owner():
+    card = model_card(CardFacts("me/model", "bert-base-uncased", classes=["<>", "refund"]))
+    assert 'print(clf("refund"))' in card.text
+    assert card.data.base_model == "bert-base-uncased"
+    assert model_card(CardFacts("me/model", "~/bert", classes=["<>"])).data.base_model is None
+    assert 'print(clf("hello"))' in model_card(CardFacts("me/model", classes=["<>"])).text

@@ -1,6 +1,9 @@
+import json
 import logging
 
-from fewtext.training.checkpoints import last_complete_checkpoint
+import pytest
+
+from fewtext.training.checkpoints import check_same_run, last_complete_checkpoint
 
 
 def test_the_newest_whole_checkpoint_is_taken(tmp_path, caplog):
@@ -13,3 +16,14 @@ def test_the_newest_whole_checkpoint_is_taken(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         assert last_complete_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
     assert "checkpoint-100 was cut off" in caplog.text
+
+
+def test_another_run_does_not_go_on(tmp_path):
+    settings = {"way": (3, 5), "seed": 1}
+    check_same_run(tmp_path, settings)  # no marker: nothing is known
+    (tmp_path / "complete").write_text("5\n")  # of an earlier version
+    check_same_run(tmp_path, settings)
+    (tmp_path / "complete").write_text(json.dumps(settings))
+    check_same_run(tmp_path, settings)
+    with pytest.raises(ValueError, match=r"is of a run with other settings \(seed was 1 and is 2\); give those"):
+        check_same_run(tmp_path, {**settings, "seed": 2})

@@ -6,6 +6,7 @@ import torch
 from fewtext.data.splits import split_classes
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.training.arguments import EpisodicTrainingArguments
+from fewtext.training.freezing import learning
 from fewtext.training.trainer import EpisodicTrainer
 
 
@@ -64,7 +65,8 @@ def test_a_frozen_encoder_stays_and_the_rest_learns_on_cached_vectors(encoder_fo
 
 def test_learning_rates_and_decay_of_the_groups(encoder_folder, tmp_path, parts):
     trainer = make(encoder_folder, tmp_path, parts, matching_learning_rate=7e-3, weight_decay=0.1)
-    optimizer = trainer.create_optimizer()
+    with learning(trainer.model, freeze_encoder=False, trains_membership=False):
+        optimizer = trainer.create_optimizer()
     found = {id(p): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
     named = {name: found[id(p)] for name, p in trainer.model.named_parameters() if id(p) in found}
     assert named["encoder.encoder.layer.0.attention.self.query.weight"] == (1e-3, 0.1)
@@ -122,7 +124,7 @@ def test_evaluation_reports_each_setting_and_stops_early(encoder_folder, tmp_pat
     [
         ({"way": 40}, "way is 40 but task 'intents/train' has 25 classes"),
         ({"shot": 30}, "too few: "),
-        ({"eval_way": 30}, "way is 30 but task 'intents/validation'"),
+        ({"eval_way": 30, "eval_strategy": "epoch"}, "way is 30 but task 'intents/validation'"),
     ],
 )
 def test_what_cannot_work_is_said_before_training(encoder_folder, tmp_path, parts, options, sentence):
@@ -152,3 +154,31 @@ def test_what_the_user_froze_stays_frozen(encoder_folder, tmp_path, parts):
     before = model.encoder.embeddings.word_embeddings.weight.clone()
     make(encoder_folder, tmp_path, parts, model=model).train()
     assert torch.equal(model.encoder.embeddings.word_embeddings.weight, before)
+
+
+def test_what_was_frozen_for_one_training_learns_in_the_next(encoder_folder, tmp_path, parts):
+    trainer = make(encoder_folder, tmp_path, parts, freeze_encoder=True)
+    trainer.train()
+    model = trainer.model
+    before = model.encoder.embeddings.word_embeddings.weight.clone()
+    make(encoder_folder, tmp_path, parts, model=model).train()
+    assert not torch.equal(model.encoder.embeddings.word_embeddings.weight, before)
+
+
+def test_evaluation_that_never_happens_needs_no_classes(encoder_folder, tmp_path, parts):
+    few = {part: task.select(task.classes[:4]) for part, task in parts.items()}
+    make(encoder_folder, tmp_path, few, eval_way=5).train()
+    with pytest.raises(ValueError, match=r"evaluation \(eval_way, eval_shots, eval_query\): way is 5 but task"):
+        make(encoder_folder, tmp_path, few, eval_way=5, eval_strategy="steps", eval_steps=2)
+
+
+def test_going_on_with_other_episodes_is_refused(encoder_folder, tmp_path, parts):
+    make(encoder_folder, tmp_path, parts, save_strategy="steps", save_steps=4).train()
+    with pytest.raises(ValueError, match="other settings .*shot was 1 and is 2"):
+        make(encoder_folder, tmp_path, parts, shot=2).train(resume_from_checkpoint="true")
+    again = make(encoder_folder, tmp_path, parts)
+    again.train(resume_from_checkpoint="true")
+    assert again.state.global_step == 8
+    anew = make(encoder_folder, tmp_path / "new", parts)
+    anew.train(resume_from_checkpoint="false")
+    assert anew.state.global_step == 8

@@ -49,3 +49,16 @@ def test_a_bad_search_is_named(make_trainer):
         search(make_trainer, {"x": [1]}, method="bayes")
     with pytest.raises(ValueError, match="space is empty"):
         search(make_trainer, {})
+
+
+def test_a_range_of_whole_numbers_and_what_is_no_range(make_trainer):
+    trials = search(make_trainer, {"shot": {"low": 1, "high": 3}}, n_trials=2)
+    assert all(isinstance(trial.settings["shot"], int) for trial in trials)
+    with pytest.raises(ValueError, match="a range has low and high"):
+        search(make_trainer, {"shot": {"low": 1}})
+    with pytest.raises(ValueError, match="give a list of values"):
+        search(make_trainer, {"kernel": "cosine"})
+    with pytest.raises(
+        ValueError, match="there is no metric 'eval_acuracy'; there is eval_accuracy, eval_loss, eval_5way"
+    ):
+        search(make_trainer, {"shot": [1]}, metric="eval_acuracy", n_trials=1)
