@@ -35,6 +35,7 @@ from fewtext.models.encoders import (
 from fewtext.models.matching import Episodes, Matcher, initialize
 from fewtext.models.publishing import Publishing
 from fewtext.models.sentence_transformers import read_repository
+from fewtext.sharing.hub import has_file
 
 
 @dataclass
@@ -171,12 +172,14 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
             raise ValueError(f"{folder} lacks weights of its own configuration: {', '.join(missing[:3])}.")
         shared = {key: kwargs[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in kwargs}
         try:
-            model.tokenizer = load_tokenizer(
-                pretrained_model_name_or_path, lower_case=model.config.lower_case, **shared
-            )
+            name = pretrained_model_name_or_path
+            model.tokenizer = load_tokenizer(name, lower_case=model.config.lower_case, **shared)
         except Exception as error:  # tokenizers raises plain Exception for a file that was cut off
             if any(folder.glob("tokenizer*")):
                 raise ValueError(f"the tokenizer in {folder} is damaged or lacks a file ({error}).") from error
+            hub = {key: kwargs[key] for key in ("revision", "token") if key in kwargs}
+            if not folder.is_dir() and has_file(str(folder), "tokenizer_config.json", **hub):
+                raise ConnectionError(f"the tokenizer of {folder} was not fetched; try again ({error}).") from error
             model.tokenizer = None  # saved without one: everything but text works
         return (model, found) if info else model
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitInfo, HfApi, ModelCard
+from huggingface_hub import CommitInfo, HfApi, ModelCard, try_to_load_from_cache
 from huggingface_hub.errors import (
     HfHubHTTPError,
     LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -81,6 +82,20 @@ def push_folder(
             allow_patterns=[*OWN_FILES, CARD_FILE, HANDLER_FILE, REQUIREMENTS_FILE],
             delete_patterns=sorted(OWN_FILES),
         )
+
+
+def has_file(repo_id: str, name: str, revision: str | None = None, token: str | None = None) -> bool:
+    """Tell whether a model on the Hub has a file; where the Hub may not be asked, whether the local cache has it.
+
+    Raises `ConnectionError` where the Hub does not answer.
+    """
+    try:
+        with explained(repo_id, revision):
+            return HfApi(token=token).file_exists(repo_id, name, revision=revision)
+    except ConnectionError as error:
+        if isinstance(error.__cause__, OfflineModeIsEnabled):
+            return isinstance(try_to_load_from_cache(repo_id, name, revision=revision), str)
+        raise
 
 
 @contextmanager
