@@ -230,8 +230,8 @@ def _classifier(
     from sklearn.base import clone
 
     from fewtext.inference.classifier import FewShotClassifier
-    from fewtext.models.encoders import load_tokenizer, lower_cased
     from fewtext.models.modeling import MatchingNetwork
+    from fewtext.models.tokenizers import load_tokenizer, lower_cased
 
     tokenizer = load_tokenizer(tokenizer) if isinstance(tokenizer, str | Path) else tokenizer
     if isinstance(model, ByName):

@@ -22,10 +22,7 @@ from fewtext.models.encoders import (
     default_encoder,
     encoder_settings,
     fill_projection,
-    forget_origin,
     load_encoder,
-    load_tokenizer,
-    lower_cased,
     model_folder,
     origin,
     pool,
@@ -35,7 +32,7 @@ from fewtext.models.encoders import (
 from fewtext.models.matching import Episodes, Matcher, initialize
 from fewtext.models.publishing import Publishing
 from fewtext.models.sentence_transformers import read_repository
-from fewtext.sharing.hub import has_file
+from fewtext.models.tokenizers import forget_origin, load_tokenizer, lower_cased, saved_tokenizer
 
 
 @dataclass
@@ -164,23 +161,17 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
             check_model_folder(folder)
         info = kwargs.pop("output_loading_info", False)
         options = {**kwargs, "use_safetensors": True, "output_loading_info": True}
-        loaded: tuple[MatchingNetwork, dict[str, Any]] = super().from_pretrained(
-            pretrained_model_name_or_path, *args, **options
-        )  # type: ignore[assignment]
+        try:
+            loaded: tuple[MatchingNetwork, dict[str, Any]] = super().from_pretrained(
+                pretrained_model_name_or_path, *args, **options
+            )  # type: ignore[assignment]
+        except RuntimeError as error:
+            raise ValueError(f"the weights of {folder} do not fit its config.json ({error}).") from error
         model, found = loaded
         if missing := sorted(found["missing_keys"]):
             raise ValueError(f"{folder} lacks weights of its own configuration: {', '.join(missing[:3])}.")
         shared = {key: kwargs[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in kwargs}
-        try:
-            name = pretrained_model_name_or_path
-            model.tokenizer = load_tokenizer(name, lower_case=model.config.lower_case, **shared)
-        except Exception as error:  # tokenizers raises plain Exception for a file that was cut off
-            if any(folder.glob("tokenizer*")):
-                raise ValueError(f"the tokenizer in {folder} is damaged or lacks a file ({error}).") from error
-            hub = {key: kwargs[key] for key in ("revision", "token") if key in kwargs}
-            if not folder.is_dir() and has_file(str(folder), "tokenizer_config.json", **hub):
-                raise ConnectionError(f"the tokenizer of {folder} was not fetched; try again ({error}).") from error
-            model.tokenizer = None  # saved without one: everything but text works
+        model.tokenizer = saved_tokenizer(pretrained_model_name_or_path, lower_case=model.config.lower_case, **shared)
         return (model, found) if info else model
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:  # type: ignore[override]

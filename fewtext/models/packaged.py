@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 from fewtext.folders import check_safetensors
 from fewtext.models.adapters import load_adapter
 from fewtext.models.configuration import MatchingNetworkConfig
-from fewtext.models.encoders import default_encoder, is_official, load_encoder, load_tokenizer
+from fewtext.models.encoders import default_encoder, is_official, load_encoder
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.tokenizers import load_tokenizer
 
 logger = logging.getLogger(__name__)
 

@@ -25,9 +25,10 @@ from fewtext.data.collator import EpisodeCollator, VectorCollator
 from fewtext.data.episodes import EpisodeDataset
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.models.embedding import text_vectors
-from fewtext.models.encoders import MODEL_FILES, load_tokenizer
+from fewtext.models.encoders import MODEL_FILES
 from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.tokenizers import load_tokenizer
 
 TEXTS = ["where is my parcel", "Hello", "I would like to send these boots back, please tell me how", "refund " * 30]
 pytestmark = pytest.mark.filterwarnings("ignore:.*longer than")
