@@ -63,6 +63,7 @@ try:
 except ValueError as error:
     print(json.dumps(str(error)))
 allow_code(encoder)
+allow_code(encoder)  # a second time, as a notebook does, changes nothing
 clf = FewShotClassifier.from_pretrained(name)
 if name == encoder:
     clf.fit(["red wine", "white wine", "a fast car", "a slow car"], ["wine", "wine", "car", "car"])
@@ -105,12 +106,3 @@ def test_only_what_was_named_runs(tmp_path):
         allow_code(tmp_path / "half")
     with pytest.raises(OSError):
         allow_code(tmp_path / "nowhere")
-
-
-def test_allowing_it_twice_is_no_fault(tmp_path):
-    folder = tmp_path / "bag"
-    repository(folder, model_type="bag-allowed-twice")
-    code = "import sys, fewtext; fewtext.allow_code(sys.argv[1]); fewtext.allow_code(sys.argv[1]); print('fine')"
-    environment = {**os.environ, "HF_MODULES_CACHE": str(tmp_path / "modules")}
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, env=environment)
-    assert done.stdout.strip() == "fine", done.stderr
