@@ -70,6 +70,7 @@ def draw(arguments: TrainingBenchmarkArguments, length: int) -> EpisodeDataset:
 
 def network(gradient_cache: bool = False) -> MatchingNetwork:
     """Return the untrained default with what a recipe trains: full context, and no membership head."""
+    torch.manual_seed(0)  # the full-context module starts at random
     model = MatchingNetwork.from_encoder(context="lstm", context_size=64)
     model.matcher.membership.requires_grad_(False)
     model.gradient_cache = gradient_cache
