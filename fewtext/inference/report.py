@@ -143,7 +143,7 @@ class Diagnosis:
         lines = [
             f"{len(self.of_class)} examples of {len(self.classes)} classes; expected accuracy {self.accuracy} %",
             f"expected calibration error {before:.3f}, after fitting {after:.3f}"
-            + (", which stays below what so few examples tell" if after > before else ""),
+            + (" (so few examples: probabilities are kept careful)" if after > before else ""),
         ]
         if self.before_learning:
             lines.append("both before the encoder learned these examples; of itself it would promise too much")
