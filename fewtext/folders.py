@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
@@ -151,15 +152,20 @@ def _finish_folder(target: Path) -> None:
     shutil.rmtree(previous)
 
 
+def read_json(file: Path) -> Any:
+    """Return what a JSON file of a model holds; raises `ValueError` where it does not parse."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON; it was cut off while it was written.") from error
+
+
 def check_model_folder(folder: Path) -> None:
     """Raise `ValueError` unless the folder holds a whole fewtext model; the message says what is wrong."""
     config = folder / "config.json"
     if not config.is_file():
         raise ValueError(f"{folder} is not a model folder: it has no config.json.")
-    try:
-        settings = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{config} is not JSON; it was cut off while it was written.") from error
+    settings = read_json(config)
     if not isinstance(settings, dict) or settings.get("model_type") != MODEL_TYPE:
         settings = settings if isinstance(settings, dict) else {}
         raise ValueError(f"{folder} is not a fewtext model; its config.json says {settings.get('model_type')!r}.")

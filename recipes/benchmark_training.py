@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from benchmark_speed import ratio
+from benchmark_speed import ratio, timed
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -115,15 +115,14 @@ def time_steps(arguments: TrainingBenchmarkArguments) -> dict[str, object]:
         encode_for_training(model, batch["input_ids"], batch["attention_mask"]).sum().backward()
         optimizer.zero_grad()
 
-    candidates: dict[str, Callable[[list[Episode]], None]] = {"plain": plain, "fewtext": fewtext, "encoder": encoder}
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for number in range(arguments.repeats + 1):
-        step = [episodes[number * arguments.episodes + i] for i in range(arguments.episodes)]
-        for name, run in candidates.items():
-            started = time.perf_counter()
-            run(step)
-            if number:
-                seconds[name].append(time.perf_counter() - started)
+    drawn = [episodes[i] for i in range(len(episodes))]
+    steps = [drawn[i : i + arguments.episodes] for i in range(0, len(drawn), arguments.episodes)]
+
+    def in_turn(run: Callable[[list[Episode]], None]) -> Callable[[], None]:
+        rest = iter(steps)
+        return lambda: run(next(rest))
+
+    seconds = timed({run.__name__: in_turn(run) for run in (plain, fewtext, encoder)}, arguments.repeats)
     return {
         "seconds_a_step": statistics.median(seconds["fewtext"]),
         "speed_over_plain_loop": ratio(seconds["plain"], seconds["fewtext"]),

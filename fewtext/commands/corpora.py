@@ -49,7 +49,7 @@ def load_parts(arguments: DataArguments) -> dict[str, list[Task]]:
     if arguments.split_by == "tasks":
         return _by_tasks(arguments)
     splits = _split_names(arguments)
-    own = [entry for entry in _entries(arguments) if isinstance(entry, dict) and entry.get("split")]
+    own = [entry for entry in entries_of(arguments) if isinstance(entry, dict) and entry.get("split")]
     if arguments.split_by == "given" and own:
         raise ValueError(
             f"split_by=given takes train, validation and test of every corpus, but {own[0]['source']} names a split "
@@ -87,14 +87,15 @@ def _disjoint(parts: dict[str, list[Task]]) -> bool:
     return all(not one & other for one, other in combinations(classes, 2))
 
 
-def _entries(arguments: DataArguments) -> list[Any]:
+def entries_of(arguments: DataArguments) -> list[Any]:
+    """Return the corpora of `data`, each as it stands there."""
     return arguments.data if isinstance(arguments.data, list) else [arguments.data]
 
 
 def _split_names(arguments: DataArguments) -> list[str]:
     """The names of the splits that every corpus has."""
     names: list[list[str]] = []
-    for entry in _entries(arguments):
+    for entry in entries_of(arguments):
         options = entry if isinstance(entry, dict) else {"source": entry}
         if "source" not in options:
             raise ValueError(f"the corpus {options} has no source.")

@@ -74,13 +74,10 @@ def load_model(model: ModelArguments) -> MatchingNetwork:
 def measure(network: MatchingNetwork, tasks: Sequence[Task], test: TestArguments) -> list[dict[str, Any]]:
     """Return accuracy and macro-F1 with intervals of each test setting, in one pass of the encoder."""
     settings = [
-        EpisodeSetting(test.test_way, shot, test.test_query, bool(names))
+        EpisodeSetting(test.test_way, shot, test.test_query, names)
         for shot in test.test_shots
-        for names in test.test_names
-        if not names or all(names_are_words(task.classes) for task in tasks)
+        for names in _usable_names(test, tasks)
     ]
-    if not settings:
-        raise ValueError("test_names asks for class names as examples alone, but the class names are no words.")
     scores = evaluate_episodes(
         network,
         tasks,
@@ -113,12 +110,8 @@ def measure_support(network: MatchingNetwork, data: DataArguments, test: TestArg
     names = wanted if wanted is not None else list(supports)
     if missing := sorted(set(names) - (set(supports) & set(queries))):
         raise ValueError(f"no training or {test.test_split} split for the tasks {', '.join(missing)}.")
-    words = all(names_are_words(supports[name].classes) for name in names)
-    scores: dict[bool, list[SupportScores]] = {
-        with_names: [] for with_names in test.test_names if words or not with_names
-    }
-    if not scores:
-        raise ValueError("test_names asks for class names as examples alone, but the class names are no words.")
+    usable = _usable_names(test, [supports[name] for name in names])
+    scores: dict[bool, list[SupportScores]] = {with_names: [] for with_names in usable}
     for name in tqdm(names, desc="Tasks", delay=2):
         support, query = supports[name], queries[name]
         texts = (*support.texts, *map(readable_name, support.classes), *query.texts)
@@ -139,6 +132,15 @@ def measure_support(network: MatchingNetwork, data: DataArguments, test: TestArg
                 }
             )
     return rows
+
+
+def _usable_names(test: TestArguments, tasks: Sequence[Task]) -> list[bool]:
+    """With and without class names, as asked for; names that are no words are left out."""
+    words = all(names_are_words(task.classes) for task in tasks)
+    usable = [names for names in test.test_names if words or not names]
+    if not usable:
+        raise ValueError("test_names asks for class names as examples alone, but the class names are no words.")
+    return usable
 
 
 def _by_name(tasks: Sequence[Task]) -> dict[str, Task]:

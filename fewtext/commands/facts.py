@@ -9,6 +9,7 @@ from typing import Any
 from transformers.training_args import OptimizerNames
 
 from fewtext.commands.arguments import DataArguments
+from fewtext.commands.corpora import entries_of
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.publishing import known_facts
 from fewtext.sharing.model_card import CardFacts, Result
@@ -24,7 +25,7 @@ def training_facts(
     rows: Sequence[dict[str, Any]],
 ) -> CardFacts:
     """Return the facts of a run of `n_episodes`, `rows` being what `measure` found after it."""
-    entries = _entries(data)
+    entries = entries_of(data)
     names = _names(entries, data)
     held_out = [_held_out(entry, data) for entry in entries]
     licences = [data.licenses.get(_source(entry)) or _local_licence(entry, data) for entry in entries]
@@ -45,10 +46,6 @@ def training_facts(
         training=[*earlier.training, episodes, rates],
         results=[_result(", ".join(tested_on), row) for row in rows],
     )
-
-
-def _entries(data: DataArguments) -> list[Any]:
-    return data.data if isinstance(data.data, list) else [data.data]
 
 
 def _source(entry: Any) -> str:

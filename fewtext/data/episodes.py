@@ -187,13 +187,7 @@ class EpisodeDataset(Dataset[Episode]):
 
 
 def _as_range(name: str, value: Range, least: int) -> tuple[int, int]:
-    pair = (
-        (value, value)
-        if isinstance(value, int | np.integer)
-        else tuple(value)
-        if isinstance(value, list | tuple)
-        else ()
-    )
+    pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
     if len(pair) != 2 or not all(isinstance(one, int | np.integer) for one in pair):
         raise ValueError(f"{name} is {value!r}; it is a whole number, or a range [low, high] of them.")
     low, high = int(pair[0]), int(pair[1])

@@ -85,9 +85,7 @@ def _find_in_folder(folder: Path) -> dict[str, Splits]:
     if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
         saved = load_from_disk(str(folder))
         return {name: saved if isinstance(saved, DatasetDict) else {"train": saved}}
-    tables = [path for path in sorted(folder.iterdir()) if path.is_file() and builder_of(path)]
-    if not tables and (folder / "data").is_dir():  # as repositories on the Hub have it
-        tables = [path for path in sorted((folder / "data").iterdir()) if path.is_file() and builder_of(path)]
+    tables = _tables(folder) or _tables(folder / "data")  # where repositories on the Hub have them
     files_of: dict[str, list[Path]] = {}
     for path in tables:
         if split := SPLIT_NAMES.get(SHARD.sub("", path.name.split(".")[0].lower())):
@@ -98,13 +96,18 @@ def _find_in_folder(folder: Path) -> dict[str, Splits]:
         return {name: {"train": tables[0]}}
     family: dict[str, Splits] = {}
     for child in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if any(builder_of(path) for path in child.iterdir() if path.is_file()):
+        if _tables(child):
             family.update(_find_in_folder(child))
     if not family:
         raise FileNotFoundError(
             f"{folder} holds no train, validation or test file (.csv, .jsonl or .parquet), nor folders that do."
         )
     return family
+
+
+def _tables(folder: Path) -> list[Path]:
+    """The files of a folder that are tables; none where there is no such folder."""
+    return [path for path in sorted(folder.glob("*")) if path.is_file() and builder_of(path)]
 
 
 def _whole(split: str, paths: list[Path]) -> Path | tuple[Path, ...]:

@@ -19,6 +19,7 @@ from fewtext.folders import (
     VECTORS_FILE,
     check_model_folder,
     is_fewtext_folder,
+    read_json,
     recover_folder,
     replaced_files,
     replaced_folder,
@@ -27,7 +28,6 @@ from fewtext.inference.confidence import Confidence
 from fewtext.inference.keys import ClassKeys
 from fewtext.inference.state import State
 from fewtext.inference.support_files import load_support, save_support
-from fewtext.models.layers import weights_sample
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
 
@@ -79,12 +79,6 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
     if not (folder / VECTORS_FILE).is_file() and not (folder / TEXTS_FILE).is_file():
         return None, {}
     support, parameters, tensors = load_support(folder, model.config.embedding_size)
-    weights, found = tensors.get("weights"), weights_sample(model.encoder, model.support_encoder)
-    if weights is not None and len(weights) and len(found) and not _alike(weights, found):  # an ONNX encoder has none
-        raise ValueError(
-            f"{folder / VECTORS_FILE} holds examples that were embedded with other weights than those beside it: "
-            "another model was saved in this folder. Give its examples to fit, and save the classifier."
-        )
     model.fine_tuned_on = frozenset(parameters.pop("fine_tuned_on", ()))
     keys = None
     if "key_vectors" in tensors:
@@ -93,14 +87,16 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
             raise ValueError(f"{folder / VECTORS_FILE} is damaged: its class keys do not fit the {n} classes.")
         keys = ClassKeys(vectors.to(model.device), offsets.to(model.device))
     state = State.of(model, support, parameters.get("label_names", "auto"), keys)
+    saved, found = tensors.get("weights"), state.weights
+    if saved is not None and found is not None and len(saved) and len(found) and not _alike(saved, found):
+        raise ValueError(  # an ONNX encoder has no weights to compare
+            f"{folder / VECTORS_FILE} holds examples that were embedded with other weights than those beside it: "
+            "another model was saved in this folder. Give its examples to fit, and save the classifier."
+        )
     file = folder / CONFIDENCE_FILE
     if not file.is_file():
         raise ValueError(f"{folder} lacks {CONFIDENCE_FILE}, a part of the support set.")
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is not JSON; it was cut off while it was written.") from error
-    return replace(state, stored=Confidence.from_json(values)), parameters
+    return replace(state, stored=Confidence.from_json(read_json(file))), parameters
 
 
 def _alike(saved: Tensor, found: Tensor) -> bool:

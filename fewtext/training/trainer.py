@@ -67,10 +67,10 @@ class EpisodicTrainer(Trainer):
         episodes = EpisodeDataset(
             self.train_tasks,
             length=args.n_episodes,
-            way=_pair(args.way),
-            shot=_pair(args.shot),
-            query=_pair(args.query),
-            n_unknown=_pair(args.n_unknown),
+            way=args.way,
+            shot=args.shot,
+            query=args.query,
+            n_unknown=args.n_unknown,
             names=args.names,
             hard=args.hard,
             likeness=partial(class_likeness, model, args.device),
@@ -258,11 +258,6 @@ class EpisodicTrainer(Trainer):
             decay = self.args.weight_decay if name in decays and parameter.numel() > 1 else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
         return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
-
-
-def _pair(value: Any) -> Any:
-    """A range from YAML is a list."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _interleave(parts: Sequence[np.ndarray]) -> np.ndarray:
