@@ -2,8 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
+
+from processes import run_python
 
 
 def run(server, tmp_path, code, *, cache="cache", fails=False, **more):
@@ -13,9 +13,7 @@ def run(server, tmp_path, code, *, cache="cache", fails=False, **more):
         "HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "secret", "OMP_NUM_THREADS": "1", **more,
     }  # fmt: skip
     prelude = "import json, sys, time\ntime.sleep = lambda seconds: None\nfrom fewtext import *\n"
-    done = subprocess.run(
-        [sys.executable, "-c", prelude + code], env=environment, capture_output=True, text=True, timeout=120
-    )
+    done = run_python(prelude + code, environment=environment)
     assert (done.returncode != 0) == fails, done.stderr[-3000:]
     if fails:  # a progress bar may come after it
         return next(line for line in reversed(done.stderr.splitlines()) if "Error: " in line)

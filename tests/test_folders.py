@@ -2,12 +2,11 @@
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from processes import Python, run_python
 from safetensors.torch import save_file
 
 from fewtext.folders import check_model_folder, recover_folder, replaced_folder
@@ -77,7 +76,7 @@ pathlib.Path.rename = counting
 with replaced_folder({str(target)!r}) as new:
     write_model(new, 2)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = run_python(script)
     assert done.returncode == -signal.SIGKILL, done.stderr
     recover_folder(target)
     check_model_folder(target)
@@ -149,9 +148,8 @@ for i in range(40):
         write_model(new, i)
     recover_folder(Path({str(tmp_path / "model")!r}))
 """
-    running = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    for process in running:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
+    for process in [Python(script) for _ in range(3)]:
+        done = process.wait()
+        assert done.returncode == 0, done.stderr
     check_model_folder(tmp_path / "model")
     assert value_of(tmp_path / "model") == 39

@@ -3,12 +3,11 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 from datasets import Dataset
 from hub_server import hub
+from processes import run_python
 
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.models.modeling import MatchingNetwork
@@ -23,9 +22,7 @@ def run(tmp_path):
         environment["HF_HUB_DISABLE_TELEMETRY"] = "1"  # telemetry asks the Hub which agents there are, also offline
 
         def run(code, **more):
-            done = subprocess.run(
-                [sys.executable, "-c", code], env={**environment, **more}, capture_output=True, text=True, timeout=120
-            )
+            done = run_python(code, environment={**environment, **more})
             assert done.returncode == 0, done.stderr[-3000:]
             return json.loads(done.stdout.strip().splitlines()[-1]), done.stderr
 

@@ -3,13 +3,12 @@
 import json
 import os
 import random
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 from hub_server import COMMIT, Fault, hub
+from processes import run_python
 
 START = """
 import json, sys, time
@@ -59,8 +58,7 @@ def client(server, folder, tmp_path):
         environment |= {"HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1"}
         environment |= {"HF_TOKEN": token} if token else {}
         code = START + code + "\nprint(json.dumps(found))"
-        command = [sys.executable, "-c", code, str(folder)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        done = run_python(code, folder, environment=environment)
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.strip().splitlines()[-1])
 

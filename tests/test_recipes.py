@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 import runpy
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
+from processes import ONE_GROUP, run_python
 
 from fewtext.commands.arguments import parse
 from fewtext.commands.train import ARGUMENTS
@@ -53,8 +53,8 @@ def test_two_cpu_processes_start_from_the_launch_file(encoder_folder, tmp_path):
         "n_episodes=4", "save_strategy=no", "eval_steps=2", "test_episodes=10", "eval_episodes=6",
         f"output_dir={tmp_path}",
     ]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # nothing else says CPU
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    with ONE_GROUP:  # nothing else says CPU
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "5-way 1-shot" in done.stdout and done.stdout.count("before") == 1
     assert (tmp_path / "model" / "model.safetensors").is_file()
@@ -64,14 +64,12 @@ def test_two_cpu_processes_start_from_the_launch_file(encoder_folder, tmp_path):
 def test_scripts_are_thin(script):
     lines = (RECIPES / f"{script}.py").read_text(encoding="utf-8").splitlines()
     assert len(lines) < 40
-    done = subprocess.run([sys.executable, str(RECIPES / f"{script}.py"), "--help"], capture_output=True, text=True)
+    done = run_python(RECIPES / f"{script}.py", "--help")
     assert done.returncode == 0 and "Defaults:" in done.stdout
 
 
 def run_script(script, *arguments):
-    command = [sys.executable, str(RECIPES / script), *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=RECIPES.parent)
+    done = run_python(RECIPES / script, *arguments, cwd=RECIPES.parent)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

@@ -1,10 +1,9 @@
 """transformers knows fewtext after `import fewtext`, in whatever order both are imported."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from processes import run_python
 
 from fewtext.inference.classifier import FewShotClassifier
 
@@ -17,7 +16,7 @@ print(json.dumps(pipeline("few-shot-text-classification", model=sys.argv[1])({TE
 
 
 def run(code, *arguments):
-    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+    done = run_python(code, *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout.strip().splitlines()[-1], done.stderr
 

@@ -1,9 +1,10 @@
-"""Tiny random encoders with tokenizers trained on the sample intents."""
+"""Tiny random encoders with tokenizers of the words of the sample intents."""
 
+from collections import Counter
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from fewtext.data.tasks import load_tasks
@@ -12,12 +13,17 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
+    """Make a tokenizer of the commonest words and all letters; a trainer would break ties anew in every process."""
     [task] = load_tasks("fewtext/intents")
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=1000, special_tokens=SPECIAL, show_progress=False)
-    tokenizer.train_from_iterator(task.texts, trainer)
+    normalizer, splitter = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    words = [word for text in task.texts for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))]
+    counts = Counter(words)
+    letters = sorted({letter for word in counts for letter in word})
+    pieces = dict.fromkeys([*SPECIAL, *letters, *(f"##{letter}" for letter in letters)])
+    pieces |= dict.fromkeys(sorted(counts, key=lambda word: (-counts[word], word)))
+    vocabulary = {piece: number for number, piece in enumerate(list(pieces)[:1000])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )

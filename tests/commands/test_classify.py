@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from datasets import Dataset
+from processes import run_python
 
 from fewtext.cli import main
 from fewtext.commands import classify as command
@@ -156,7 +157,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(kind, words, tmp_path, capsys, e
     assert main([*words, f"output={tmp_path}/whole.{kind}", "top_k=2"]) == 0
     whole = (tmp_path / f"whole.{kind}").read_bytes()
     words += [f"output={tmp_path}/out.{kind}", "top_k=2"]
-    assert subprocess.run([sys.executable, "-c", KILLED, *words]).returncode == -signal.SIGKILL
+    assert run_python(KILLED, *words).returncode == -signal.SIGKILL
     partial = tmp_path / f"out.{kind}.partial"
     assert not partial.read_bytes().endswith(b"\n") and whole.startswith(partial.read_bytes())
     assert main(words) == 2
@@ -219,7 +220,7 @@ def test_what_another_run_left_is_not_gone_on_with(kind, words, tmp_path, monkey
 
 def test_another_classifier_or_other_settings_do_not_go_on(words, tmp_path, capsys):
     words = [*words, f"output={tmp_path}/out.jsonl", "top_k=1"]
-    assert subprocess.run([sys.executable, "-c", KILLED, *words]).returncode == -signal.SIGKILL
+    assert run_python(KILLED, *words).returncode == -signal.SIGKILL
     content = (tmp_path / "out.jsonl.partial").read_bytes()
     for change in ("abstain=auto", "top_k=2", "examples"):
         if change == "examples":

@@ -2,14 +2,15 @@
 
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 from hub_server import hub
+from processes import run_python
 
 from fewtext.cli import main
 from fewtext.inference.classifier import FewShotClassifier
+
+COMMAND = "import sys; from fewtext.cli import main; sys.exit(main())"
 
 
 @pytest.fixture
@@ -67,11 +68,10 @@ def test_push(encoder_folder, tmp_path):
     with hub(tmp_path / "hub", token="secret") as server:
         environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
         environment |= {"HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1"}
-        command = [sys.executable, "-m", "fewtext.cli", "push", "--model", str(tmp_path / "bot"), "--to", "me/bot"]
-        options = {"capture_output": True, "text": True, "timeout": 120}
-        refused = subprocess.run([*command, "--private"], env={**environment, "HF_TOKEN": "wrong"}, **options)
+        words = ["push", "--model", tmp_path / "bot", "--to", "me/bot", "--private"]
+        refused = run_python(COMMAND, *words, environment={**environment, "HF_TOKEN": "wrong"})
         assert refused.returncode == 2 and "refused the access token" in refused.stderr and not server.commits
-        done = subprocess.run([*command, "--private"], env={**environment, "HF_TOKEN": "secret"}, **options)
+        done = run_python(COMMAND, *words, environment={**environment, "HF_TOKEN": "secret"})
         assert done.returncode == 0, done.stderr
         assert "me/bot" in done.stdout and "models/me/bot" in server.private
         assert "with the texts of 2 examples; the repository is private" in done.stdout

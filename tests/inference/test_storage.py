@@ -1,14 +1,12 @@
 """Saving: the support files alone where the weights are there, and at no moment a mixture."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+from processes import run_python
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -106,10 +104,7 @@ def test_killed_at_any_moment_leaves_the_old_or_the_new(clf, tmp_path):
     """A process is killed at its n-th file operation, for every n."""
     folder = tmp_path / "bot"
     clf.save_pretrained(folder)
-    command = [sys.executable, "-c", KILLED, str(folder)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    done = run_python(KILLED, folder)
     assert done.returncode == 0, done.stderr[-3000:]
     old, new = ["refund", "track"], ["greeting", "track"]
     whole, results = json.loads(done.stdout.splitlines()[-1])

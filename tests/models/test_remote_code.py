@@ -2,11 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 import torch
+from processes import run_python
 from safetensors.torch import save_file
 from tiny import make_tokenizer
 from transformers import AutoTokenizer
@@ -78,8 +77,7 @@ def test_code_that_is_allowed_runs_in_this_process_and_in_the_next_that_allows_i
     environment = {**os.environ, "HF_MODULES_CACHE": str(tmp_path / "modules")}
 
     def run(name):
-        command = [sys.executable, "-c", ALLOWED, str(folder), name]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+        done = run_python(ALLOWED, folder, name, environment=environment)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -5,37 +5,33 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from filelock import FileLock
+from processes import ONE_GROUP, run_group, run_python
 from safetensors.torch import load_file
 
 SCRIPT = Path(__file__).with_name("run_training.py")
-ONE_AT_A_TIME = FileLock(Path(tempfile.gettempdir()) / "fewtext-two-processes.lock")
-"""Two runs of two processes at once are four on the two cores of CI, and once one of them hung."""
 LAUNCH_FILES = Path(__file__).parents[2] / "recipes" / "accelerate"
 
 
 def train(encoder, folder, processes=1, killed=False, sharded=False, **options):
-    command = [sys.executable]
-    if processes > 1:
-        command += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    command += [str(SCRIPT), str(encoder), str(folder), json.dumps(options)]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
     environment |= launched_with("fsdp.yaml") if sharded else {}
-    with ONE_AT_A_TIME if processes > 1 else nullcontext():
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    if killed:
-        # torchrun reports its killed child by exit code 1
-        assert done.returncode == (-signal.SIGKILL if processes == 1 else 1), done.stderr[-2000:]
+    arguments = (SCRIPT, encoder, folder, json.dumps(options))
+    done = (
+        run_group(processes, *arguments, environment=environment)
+        if processes > 1
+        else [run_python(*arguments, environment=environment)]
+    )
+    codes, errors = {process.returncode for process in done}, "\n".join(process.stderr[-3000:] for process in done)
+    if killed:  # who lives a moment longer fails for want of the other
+        assert -signal.SIGKILL in codes and 0 not in codes, errors
         assert not (Path(folder) / "final").exists()
         return None
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert codes == {0}, errors
     history = json.loads((Path(folder) / "history.json").read_text())
     assert history["processes"] == processes
     return history["log"], load_file(Path(folder) / "final" / "model.safetensors")
@@ -115,8 +111,7 @@ def test_two_processes_never_train_two_copies(encoder_folder, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
     command += [str(encoder_folder), str(tmp_path), json.dumps({"use_cpu": False, "n_episodes": 4})]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ACCELERATE")}
-    done = subprocess.run(
-        command, env={**environment, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120
-    )
+    with ONE_GROUP:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads((tmp_path / "history.json").read_text())["processes"] == 2
