@@ -21,6 +21,7 @@ from fewtext.models.embedding import encode_for_training
 from fewtext.models.layers import freeze_lower_layers
 from fewtext.models.matching import Episodes
 from fewtext.models.modeling import MatchingNetwork
+from fewtext.models.one_hot import label_table
 
 FROZEN_SHARE = 1 / 3
 """Share of the encoder's layers, from below, that stay as they are."""
@@ -77,7 +78,7 @@ def adapt_encoder(
     if model.tokenizer is None:
         raise TypeError("adapt: the model has no tokenizer; set model.tokenizer.")
     support.check_has_texts()
-    texts, labels = counted_texts(support, named), counted_labels(support, named)
+    texts, labels = counted_texts(support, named), label_table(counted_labels(support, named))
     ids, _ = tokenize(model.tokenizer, texts, model.max_length)
     groups = [np.flatnonzero(labels[:, c].numpy() > 0) for c in range(labels.shape[1])]
     tokenizer, model.tokenizer = model.tokenizer, None

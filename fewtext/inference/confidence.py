@@ -49,12 +49,13 @@ class Confidence:
     calibration_error: float | None = None
 
     @classmethod
-    def fit(cls, held_out: HeldOut | None, unknown: Answers | None = None) -> Confidence:
+    def fit(cls, held_out: HeldOut | None, unknown: Answers | None = None, several: bool = False) -> Confidence:
         """Fit to what left-out examples got as answers, and to texts that belong to no class, if there are any.
 
         Without such texts the threshold of a rule is where it refuses one in twenty left-out examples; with
         them where it is right most often on both. With such texts alone it is where one in twenty of them would get
-        an answer, and familiarity is the share of them that is less familiar.
+        an answer, and familiarity is the share of them that is less familiar. Where texts may have `several` labels,
+        the probability from which a class is named is fitted too.
         """
         if held_out is None:
             return cls() if unknown is None or not len(unknown.familiarity) else cls._of_unknown(unknown)
@@ -76,7 +77,7 @@ class Confidence:
             familiarity_mean=float(familiarity.mean()),
             familiarity_spread=max(spread, 1e-6),
             n=n,
-            multi_label_threshold=_multi_label_threshold(probabilities, labels.cpu().numpy() > 0),
+            multi_label_threshold=_multi_label_threshold(probabilities, labels.cpu().numpy() > 0) if several else 0.5,
             calibration_error_before=expected_calibration_error(before, correct),
             calibration_error=expected_calibration_error(probabilities.max(1), correct),
         )

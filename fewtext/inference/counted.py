@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fewtext.inference.labels import label_matrix
 from fewtext.inference.support import SupportSet
+from fewtext.models.one_hot import Labels, OneHot
 
 
 def counted_texts(support: SupportSet, use_names: bool) -> list[str]:
@@ -14,14 +15,18 @@ def counted_texts(support: SupportSet, use_names: bool) -> list[str]:
     return [*support.texts, *support.class_texts(use_names)[0]]
 
 
-def counted_labels(support: SupportSet, use_names: bool) -> Tensor:
-    """Return what each of `counted_texts` says: the share of each class, `(n, n_way)`."""
+def counted_labels(support: SupportSet, use_names: bool) -> Labels:
+    """Return what each of `counted_texts` says: one class each, or where one has several the shares `(n, n_way)`."""
     _, labels = support.class_texts(use_names)
-    return torch.from_numpy(label_matrix([*support.shares, *({label: 1.0} for label in labels)], support.classes))
+    shares = [*support.shares, *({label: 1.0} for label in labels)]
+    if all(len(row) == 1 and 1.0 in row.values() for row in shares):
+        column = {label: number for number, label in enumerate(support.classes)}
+        return OneHot(torch.tensor([column[label] for row in shares for label in row], dtype=torch.long), len(column))
+    return torch.from_numpy(label_matrix(shares, support.classes))
 
 
-def counted_tensors(support: SupportSet, use_names: bool, name_weight: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return embeddings `(n, dim)`, labels `(n, n_way)` and weights `(n,)` of an embedded support set.
+def counted_tensors(support: SupportSet, use_names: bool, name_weight: float) -> tuple[Tensor, Labels, Tensor]:
+    """Return embeddings `(n, dim)`, labels and weights `(n,)` of an embedded support set.
 
     An example weighs 1, a name or description `name_weight`.
     """
@@ -31,4 +36,4 @@ def counted_tensors(support: SupportSet, use_names: bool, name_weight: float) ->
     if texts:
         vectors = torch.cat([vectors, torch.stack([support.class_vectors[text] for text in texts])])
         weights = torch.cat([weights, weights.new_full((len(texts),), name_weight)])
-    return vectors, counted_labels(support, use_names).to(vectors), weights
+    return vectors, counted_labels(support, use_names), weights

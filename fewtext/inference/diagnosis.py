@@ -38,7 +38,7 @@ def diagnose(state: State, pool: Iterable[str] = (), n_next: int = 10) -> Diagno
         TypeError: a text of the pool that is not a string, with its row.
     """
     texts = check_texts(pool, "pool")
-    held_out = state.held_out
+    held_out = state.all_held_out
     if held_out is None and state.learned:
         raise ValueError(
             "the encoder was trained on these examples, so they cannot tell how good it is: diagnose before "

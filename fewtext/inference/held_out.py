@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from fewtext.evaluation.statistics import Estimate, proportion
 from fewtext.inference.memory import Memory
+from fewtext.models.one_hot import classes_present, label_table, largest_share
 
 FOLDS, ADAPTED_FOLDS = 10, 5
 """Most times a round that the memory is built again, and that it is adapted again."""
@@ -19,30 +20,35 @@ FOLDS, ADAPTED_FOLDS = 10, 5
 ROUNDS, ROUNDS_ANSWERS = 5, 20_000
 """Most rounds, and most answers of all rounds: what a round drew matters less the more examples there are."""
 
+CLASS_ANSWERS, EXAMPLE_ANSWERS = 4_000_000, 128_000_000
+"""Most answers times classes, and times examples, for confidence: of a large support set a part is asked."""
+
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What each example got as an answer while it was left out, once a round.
+    """What each example that was asked got as an answer while it was left out, once a round.
 
     Attributes:
-        log_probs: `(n_rounds, n_support, n_way)` before calibration; -inf for a class that was left out with its
+        log_probs: `(n_rounds, n_asked, n_way)` before calibration; -inf for a class that was left out with its
             last example.
-        familiarity: `(n_rounds, n_support)`.
-        labels: `(n_support, n_way)` what the examples say.
+        familiarity: `(n_rounds, n_asked)`.
+        labels: `(n_asked, n_way)` what the examples say.
+        complete: Whether every example was asked.
     """
 
     log_probs: Tensor
     familiarity: Tensor
     labels: Tensor
+    complete: bool = True
 
     @property
     def truth(self) -> Tensor:
-        """The class of each example: that of its largest share, `(n_support,)`."""
+        """The class of each example: that of its largest share, `(n_asked,)`."""
         return self.labels.argmax(-1)
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether the best class is one of the example's own, `(n_rounds, n_support)`."""
+        """Whether the best class is one of the example's own, `(n_rounds, n_asked)`."""
         best = self.log_probs.argmax(-1, keepdim=True)
         return (self.labels.expand_as(self.log_probs).gather(-1, best)[..., 0] > 0).cpu().numpy()
 
@@ -52,7 +58,7 @@ class HeldOut:
         return proportion(float(self.correct.mean()), self.correct.shape[1])
 
 
-def leave_one_out(memory: Memory, n_examples: int, queries: Tensor) -> HeldOut | None:
+def leave_one_out(memory: Memory, n_examples: int, queries: Tensor, ask_all: bool = False) -> HeldOut | None:
     """Answer each example by the support set without it and without one example of every other class.
 
     All classes lose one example at a time, so that none is at a disadvantage; a class of more than `FOLDS`
@@ -64,46 +70,53 @@ def leave_one_out(memory: Memory, n_examples: int, queries: Tensor) -> HeldOut |
         memory: What is asked: examples first, then names and descriptions.
         n_examples: How many of it are examples.
         queries: `(n_examples + n_names, dim)` embeddings f' of all that is in the memory.
+        ask_all: Ask every example, whatever it costs; else of a large support set so many that answers times
+            classes stay below `CLASS_ANSWERS` and times examples below `EXAMPLE_ANSWERS`, as many of each class.
 
     Returns:
         None for one class, or where every class would lose its only example and nothing else stands for it.
     """
-    n = n_examples
+    n, n_way = n_examples, memory.labels.shape[1]
     labels = memory.labels[:n]
-    largest = int(np.bincount(labels.argmax(1).cpu().numpy()).max()) if n else 0
-    if largest == 0 or labels.shape[1] < 2 or (largest == 1 and len(memory.weights) == n):
+    classes = largest_share(labels)
+    largest = int(torch.bincount(classes).max()) if n else 0
+    if largest == 0 or n_way < 2 or (largest == 1 and len(memory.weights) == n):
         return None
     folds = FOLDS if memory.keys is None else ADAPTED_FOLDS
-    rounds = 1 if memory.keys is not None or largest == 1 else max(1, min(ROUNDS, ROUNDS_ANSWERS // n))
-    log_probs = labels.new_zeros(rounds, n, labels.shape[1])
-    familiarity = labels.new_zeros(rounds, n)
-    shares, random = labels.cpu().numpy(), np.random.default_rng(0)
+    rounds = max(1, min(ROUNDS, ROUNDS_ANSWERS // n, CLASS_ANSWERS // (n * n_way)))
+    rounds = 1 if memory.keys is not None or largest == 1 else rounds
+    random = np.random.default_rng(0)
     orders = [random.permutation(n) if number else np.arange(n) for number in range(rounds)]
-    dealt = [torch.from_numpy(fold_numbers(shares, folds, order)).to(labels.device) for order in orders]
-    left_out = [(number, fold == k) for number, fold in enumerate(dealt) for k in range(int(fold.max()) + 1)]
+    dealt = [fold_numbers(classes.cpu().numpy(), folds, order) for order in orders]
+    most = n if ask_all else max(n_way, min(CLASS_ANSWERS // n_way, EXAMPLE_ANSWERS // n))
+    asked = np.sort(np.argsort(dealt[0], kind="stable")[:most])  # the first folds: some of every class
+    log_probs = memory.weights.new_zeros(rounds, len(asked), n_way)
+    familiarity = memory.weights.new_zeros(rounds, len(asked))
+    left_out = [(number, fold, k) for number, fold in enumerate(dealt) for k in np.unique(fold[asked])]
     with tqdm(left_out, desc="Leaving examples out", unit="fold", delay=2) as bar:
-        for number, out in bar:
-            kept = torch.cat([~out, out.new_ones(len(memory.weights) - n)])
+        for number, fold, k in bar:
+            kept = torch.from_numpy(np.r_[fold != k, np.ones(len(memory.weights) - n, dtype=bool)])
+            kept = kept.to(memory.weights.device)
             less = Memory.build(memory.matcher, memory.examples[kept], memory.labels[kept], memory.weights[kept])
             if memory.keys is not None:
                 less = less.adapted(queries[kept])
-            answers = less.answer(queries[:n][out])
-            absent = less.labels.sum(0) == 0
-            log_probs[number, out] = answers.log_probs.masked_fill(absent, -torch.inf)
-            familiarity[number, out] = answers.familiarity
-    return HeldOut(log_probs, familiarity, labels)
+            places = np.flatnonzero(fold[asked] == k)
+            answers = less.answer(queries[asked[places]])
+            absent = ~classes_present(less.labels, less.weights)
+            log_probs[number, places] = answers.log_probs.masked_fill(absent, -torch.inf)
+            familiarity[number, places] = answers.familiarity
+    return HeldOut(log_probs, familiarity, label_table(labels[torch.from_numpy(asked)]), len(asked) == n)
 
 
-def fold_numbers(labels: NDArray[np.float32], folds: int, order: NDArray[np.int64]) -> NDArray[np.int64]:
+def fold_numbers(classes: NDArray[np.int64], folds: int, order: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the fold of each example, `(n,)`: those of a class are dealt out in turn, in an order.
 
-    >>> fold_numbers(np.array([[1, 0], [0, 1], [1, 0], [1, 0]]), 2, np.arange(4))
+    >>> fold_numbers(np.array([0, 1, 0, 0]), 2, np.arange(4))
     array([0, 0, 1, 0])
     """
-    turns = np.zeros(labels.shape[1], dtype=np.int64)
-    numbers = np.zeros(len(labels), dtype=np.int64)
-    of_class = labels.argmax(1)
+    turns = np.zeros(classes.max(initial=0) + 1, dtype=np.int64)
+    numbers = np.zeros(len(classes), dtype=np.int64)
     for i in order:
-        numbers[i] = turns[of_class[i]] % folds
-        turns[of_class[i]] += 1
+        numbers[i] = turns[classes[i]] % folds
+        turns[classes[i]] += 1
     return numbers

@@ -52,9 +52,9 @@ class State:
     ) -> State:
         """Return the state of an embedded support set; raises `ValueError` for a class that nothing stands for."""
         named = names_count(support, label_names)
-        tensors = counted_tensors(support, named, model.config.name_weight)
-        examples, labels, weights = (tensor.to(model.device) for tensor in tensors)
-        memory = Memory.build(model.matcher, examples, labels, weights)
+        examples, labels, weights = counted_tensors(support, named, model.config.name_weight)
+        device = model.device
+        memory = Memory.build(model.matcher, examples.to(device), labels.to(device), weights.to(device))
         memory = memory if keys is None else replace(memory, keys=keys)
         return cls(model, support, named, memory, weights=weights_sample(model.encoder, model.support_encoder))
 
@@ -78,7 +78,7 @@ class State:
                 stacklevel=3,
             )
             known = leave_one_out(keyed.memory, len(self.support), keyed._queries())
-            return replace(keyed, stored=Confidence.fit(known))
+            return replace(keyed, stored=Confidence.fit(known, several=self.support.several))
         return keyed
 
     def changed(self, support: SupportSet, label_names: bool | str) -> State:
@@ -116,10 +116,22 @@ class State:
 
     @cached_property
     def held_out(self) -> HeldOut | None:
-        """What each example gets as an answer while it is left out; None where that cannot be."""
+        """What examples get as answers while they are left out; None where that cannot be.
+
+        Every example is asked, but of a large support set a part, as confidence needs no more.
+        """
         if self.learned:
             return None if self.before is None else self.before.held_out
         return leave_one_out(self.memory, len(self.support), self._queries())
+
+    @cached_property
+    def all_held_out(self) -> HeldOut | None:
+        """The same for every example, whatever their number."""
+        if self.learned:
+            return None if self.before is None else self.before.all_held_out
+        if self.held_out is None or self.held_out.complete:
+            return self.held_out
+        return leave_one_out(self.memory, len(self.support), self._queries(), ask_all=True)
 
     @cached_property
     def confidence(self) -> Confidence:
@@ -130,7 +142,7 @@ class State:
             return self._as_before(self.before)
         unknown = list(self.support.unknown)
         outside = self.memory.answer(self.model.embed(unknown)) if unknown else None
-        return Confidence.fit(self.held_out, outside)
+        return Confidence.fit(self.held_out, outside, self.support.several)
 
     def _keyed(self) -> State:
         queries = self._queries()

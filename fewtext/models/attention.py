@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from fewtext.models.one_hot import Labels, class_sizes, classes_present, of_own_class, sum_by_class
+
 
 def kernel_scores(query: Tensor, support: Tensor, kernel: str = "cosine") -> Tensor:
     """Return k(x, x_i) `(..., n_query, n_support)`: cosine, negative squared Euclidean distance, or dot.
@@ -26,13 +28,13 @@ def kernel_scores(query: Tensor, support: Tensor, kernel: str = "cosine") -> Ten
     return 2 * scores - query.square().sum(-1, keepdim=True) - support.square().sum(-1)[..., None, :]
 
 
-def prototypes(support: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+def prototypes(support: Tensor, labels: Labels, weights: Tensor) -> Tensor:
     """Return the weighted mean vector of each class, `(..., n_way, dim)`; 0 for a class without examples."""
-    shares = labels * weights[..., None]
-    return (shares.mT @ support) / shares.sum(-2)[..., None].clamp_min(torch.finfo(support.dtype).tiny)
+    sizes = class_sizes(labels, weights)[..., None].clamp_min(torch.finfo(support.dtype).tiny)
+    return sum_by_class(support.mT, labels, weights).mT.contiguous() / sizes
 
 
-def class_scores(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+def class_scores(scores: Tensor, labels: Labels, weights: Tensor) -> Tensor:
     """Return log Σ_i w_i y_ic exp(s_i) `(..., n_query, n_way)`; -inf for a class without examples.
 
     Args:
@@ -41,8 +43,8 @@ def class_scores(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         weights: `(..., n_support)` weight of each example.
     """
     peak = _peak(scores, weights)
-    summed = torch.exp((scores - peak).clamp_max(0)) @ (labels * weights[..., None])
-    present = ((labels > 0) & (weights > 0)[..., None]).any(-2)[..., None, :]
+    summed = sum_by_class(_exp_below(scores, peak), labels, weights)
+    present = classes_present(labels, weights)[..., None, :]
     # A class all of whose examples are far off underflows to 0: the smallest number stands in for it, so
     # that its log-probability stays finite.
     return torch.where(present, summed.clamp_min(torch.finfo(summed.dtype).tiny).log() + peak, -torch.inf)
@@ -51,7 +53,7 @@ def class_scores(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 def vote(
     query: Tensor,
     support: Tensor,
-    labels: Tensor,
+    labels: Labels,
     weights: Tensor,
     *,
     temperature: Tensor | float,
@@ -70,25 +72,53 @@ def vote(
     >>> vote(torch.tensor([[1.0, 0.0]]), support, labels, torch.ones(2), temperature=1.0).exp()
     tensor([[0.7311, 0.2689]])
     """
+    of_examples = of_prototypes = None
+    if class_vote != "prototype":
+        of_examples = temperature * kernel_scores(query, support, kernel)
+    if class_vote in ("prototype", "mixed"):
+        of_prototypes = temperature * kernel_scores(query, prototypes(support, labels, weights), kernel)
+    return vote_of_scores(of_examples, of_prototypes, labels, weights, class_vote, prototype_share)
+
+
+def vote_of_scores(
+    of_examples: Tensor | None,
+    of_prototypes: Tensor | None,
+    labels: Labels,
+    weights: Tensor,
+    class_vote: str,
+    prototype_share: Tensor | float = 0.0,
+) -> Tensor:
+    """Return the vote, as `vote`, where the scaled scores are there already.
+
+    Args:
+        of_examples: `(..., n_query, n_support)` τ k(x, x_i); the vote `prototype` needs none.
+        of_prototypes: `(..., n_query, n_way)` τ k(x, p_c) for the votes `prototype` and `mixed`.
+        labels: As in `vote`.
+        weights: As in `vote`.
+        class_vote: As in `vote`.
+        prototype_share: As in `vote`.
+    """
     if class_vote == "prototype":
-        return _log_softmax(_prototype_scores(query, support, labels, weights, temperature, kernel))
-    scores = temperature * kernel_scores(query, support, kernel)
-    summed = class_scores(scores, labels, weights)
+        assert of_prototypes is not None
+        present = classes_present(labels, weights)[..., None, :]
+        return torch.log_softmax(of_prototypes.masked_fill(~present, -torch.inf), dim=-1)
+    assert of_examples is not None
+    summed = class_scores(of_examples, labels, weights)
+    tiny = torch.finfo(summed.dtype).tiny
     if class_vote == "sum":
-        everything = scores.masked_fill(~(weights > 0)[..., None, :], -torch.inf)
-        total = torch.logsumexp(everything + weights.clamp_min(torch.finfo(scores.dtype).tiny).log()[..., None, :], -1)
-        return summed - total[..., None]
-    sizes = (labels * weights[..., None]).sum(-2)[..., None, :]
-    mean = summed - sizes.clamp_min(torch.finfo(scores.dtype).tiny).log()
+        everything = of_examples.masked_fill(~(weights > 0)[..., None, :], -torch.inf)
+        return summed - torch.logsumexp(everything + weights.clamp_min(tiny).log()[..., None, :], -1)[..., None]
+    mean = summed - class_sizes(labels, weights)[..., None, :].clamp_min(tiny).log()
     if class_vote == "mean":
-        return _log_softmax(mean)
+        return torch.log_softmax(mean, dim=-1)
+    assert of_prototypes is not None
     absent = torch.isinf(mean)
-    proto = _prototype_scores(query, support, labels, weights, temperature, kernel)
-    mixed = prototype_share * proto.masked_fill(absent, 0) + (1 - prototype_share) * mean.masked_fill(absent, 0)
-    return _log_softmax(mixed.masked_fill(absent, -torch.inf))
+    of_prototypes, mean = of_prototypes.masked_fill(absent, 0), mean.masked_fill(absent, 0)
+    mixed = prototype_share * of_prototypes + (1 - prototype_share) * mean
+    return torch.log_softmax(mixed.masked_fill(absent, -torch.inf), dim=-1)
 
 
-def attention(scores: Tensor, labels: Tensor, weights: Tensor, log_probs: Tensor) -> Tensor:
+def attention(scores: Tensor, labels: Labels, weights: Tensor, log_probs: Tensor) -> Tensor:
     """Return how much of each query's answer each example decided, `(..., n_query, n_support)`.
 
     a_i = Σ_c p_c softmax_{i in c}(s_i): each class's probability is shared out over its examples by their
@@ -99,7 +129,7 @@ def attention(scores: Tensor, labels: Tensor, weights: Tensor, log_probs: Tensor
     absent = torch.isinf(log_probs)
     within = class_scores(scores, labels, weights).masked_fill(absent, 0)
     factor = torch.exp((log_probs.masked_fill(absent, 0) - within + peak).clamp_max(80)).masked_fill(absent, 0)
-    return torch.exp((scores - peak).clamp_max(0)) * weights[..., None, :] * (factor @ labels.mT)
+    return _exp_below(scores, peak) * weights[..., None, :] * of_own_class(factor, labels)
 
 
 def represent(attention_weights: Tensor, support: Tensor) -> Tensor:
@@ -109,16 +139,13 @@ def represent(attention_weights: Tensor, support: Tensor) -> Tensor:
 
 def _peak(scores: Tensor, weights: Tensor) -> Tensor:
     """The largest score of each query, `(..., n_query, 1)`, taken out before exponentials."""
-    return scores.detach().masked_fill(~(weights > 0)[..., None, :], -torch.inf).amax(-1, keepdim=True)
+    scores, counted = scores.detach(), weights > 0
+    if not bool(counted.all()):
+        scores = scores.masked_fill(~counted[..., None, :], -torch.inf)
+    return scores.amax(-1, keepdim=True)
 
 
-def _prototype_scores(
-    query: Tensor, support: Tensor, labels: Tensor, weights: Tensor, temperature: Tensor | float, kernel: str
-) -> Tensor:
-    scores = temperature * kernel_scores(query, prototypes(support, labels, weights), kernel)
-    absent = ~((labels > 0) & (weights > 0)[..., None]).any(-2)
-    return scores.masked_fill(absent[..., None, :], -torch.inf)
-
-
-def _log_softmax(scores: Tensor) -> Tensor:
-    return torch.log_softmax(scores, dim=-1)
+def _exp_below(scores: Tensor, peak: Tensor) -> Tensor:
+    """Return exp(s - peak), at most 1; of a large support set in place, where no gradient needs what was before."""
+    below = scores - peak
+    return torch.exp(below.clamp_max(0)) if below.requires_grad else below.clamp_max_(0).exp_()

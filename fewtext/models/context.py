@@ -19,12 +19,18 @@ class Center(nn.Module):
         super().__init__()
         self.share = nn.Parameter(torch.full((1,), float(share)))
 
-    def forward(self, vectors: Tensor, support: Tensor, weights: Tensor) -> Tensor:
-        """Return the vectors `(..., n, dim)` centered on `support` `(..., n_support, dim)` by its weights."""
-        total = weights.sum(-1)[..., None, None].clamp_min(torch.finfo(support.dtype).tiny)
-        # A mean of vectors of very different lengths would be that of the longest: all count by direction.
-        mean = (weights[..., None, :] @ normalize(support, dim=-1)) / total
+    def forward(self, vectors: Tensor, mean: Tensor) -> Tensor:
+        """Return the vectors `(..., n, dim)` centered on the mean of the support set, `(..., 1, dim)`."""
         return normalize(normalize(vectors, dim=-1) - self.share * mean, dim=-1)
+
+
+def mean_direction(support: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted mean direction of a support set `(..., n_support, dim)`, `(..., 1, dim)`.
+
+    A mean of vectors of very different lengths would be that of the longest: all count by direction.
+    """
+    total = weights.sum(-1)[..., None, None].clamp_min(torch.finfo(support.dtype).tiny)
+    return (weights[..., None, :] @ normalize(support, dim=-1)) / total
 
 
 class FullContextEmbedding(nn.Module):
@@ -86,17 +92,24 @@ class Context(nn.Module):
         reads = config.context == "lstm" and config.context_steps > 0  # else its weights would get no gradient
         self.query_lstm = AttentionLSTM(config) if reads else None
 
+    def mean(self, support: Tensor, weights: Tensor) -> Tensor | None:
+        """Return what vectors are centered on, `(n_episodes, 1, dim)`; None where they are not."""
+        return mean_direction(support, weights) if self.center is not None else None
+
     def embed_support(self, support: Tensor, weights: Tensor) -> Tensor:
         """Return g(x_i, S) `(n_episodes, n_support, dim)` for g'(x_i)."""
-        centered = self.center(support, support, weights) if self.center is not None else support
+        centered = self._centered(support, self.mean(support, weights))
         return self.support_lstm(centered, weights) if self.support_lstm is not None else centered
 
-    def embed_query(self, query: Tensor, support: Tensor, support_in_context: Tensor, weights: Tensor) -> Tensor:
-        """Return f(x, S) `(n_episodes, n_query, dim)` for f'(x), g'(x_i) and g(x_i, S)."""
-        centered = self.center(query, support, weights) if self.center is not None else query
+    def embed_query(self, query: Tensor, mean: Tensor | None, support_in_context: Tensor, weights: Tensor) -> Tensor:
+        """Return f(x, S) `(n_episodes, n_query, dim)` for f'(x), the `mean` of the support set, and g(x_i, S)."""
+        centered = self._centered(query, mean)
         if self.query_lstm is None:
             return centered
         return self.query_lstm(centered, support_in_context, weights)
+
+    def _centered(self, vectors: Tensor, mean: Tensor | None) -> Tensor:
+        return vectors if self.center is None or mean is None else self.center(vectors, mean)
 
 
 def _projection(size: int, embedding_size: int) -> nn.Module:

@@ -153,7 +153,7 @@ class Episodes:
             support_in_context = None if support_in_context is None else support_in_context[None]
         context = matcher.context
         self.g = context.embed_support(support, weights) if support_in_context is None else support_in_context
-        self.f = context.embed_query(query, support, self.g, weights)
+        self.f = context.embed_query(query, context.mean(support, weights), self.g, weights)
         self.labels = labels.to(self.g.dtype)
         self.weights = weights
 

@@ -65,7 +65,7 @@ def test_nothing_to_fit_on_never_refuses():
 def test_the_threshold_of_several_labels_maximizes_f1():
     probabilities = torch.tensor([[0.5, 0.45, 0.05], [0.9, 0.05, 0.05], [0.4, 0.35, 0.25]])
     labels = torch.tensor([[1.0, 1, 0], [1, 0, 0], [1, 1, 0]])
-    fitted = Confidence.fit(HeldOut(probabilities.log()[None], torch.randn(1, 3), labels))
+    fitted = Confidence.fit(HeldOut(probabilities.log()[None], torch.randn(1, 3), labels), several=True)
     chosen = fitted.probabilities(probabilities.log()) >= fitted.multi_label_threshold - 1e-6
     assert np.array_equal(chosen, labels.numpy() > 0)
 

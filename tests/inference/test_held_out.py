@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from fewtext.inference import held_out as module
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.inference.held_out import ROUNDS, fold_numbers
 
@@ -18,7 +19,7 @@ def test_it_is_what_a_classifier_without_the_fold_answers(encoder_folder, intent
     held_out, support = clf._state.held_out, clf.support
     rounds = 1 if adaptation else ROUNDS
     assert held_out.log_probs.shape == (rounds, 12, 4) and held_out.correct.shape == (rounds, 12)
-    folds = fold_numbers(held_out.labels.numpy(), 10, np.arange(12))
+    folds = fold_numbers(held_out.labels.numpy().argmax(1), 10, np.arange(12))
     assert sorted(folds) == [0] * 4 + [1] * 4 + [2] * 4
     for number in range(3):
         out = [i for i in range(12) if folds[i] == number]
@@ -61,3 +62,21 @@ def test_the_accuracy_is_that_of_all_rounds(minilm, intents):
     assert held_out.accuracy.mean == pytest.approx(found.double().mean().item())
     share = (found.double().mean().item() * len(pairs) + 2) / (len(pairs) + 4)  # Agresti and Coull 1998
     assert held_out.accuracy.half_width == pytest.approx(1.959964 * (share * (1 - share) / (len(pairs) + 4)) ** 0.5)
+
+
+def test_of_a_large_support_set_a_part_is_asked_and_answers_the_same(minilm, intents, monkeypatch):
+    pairs = [(text, label) for label in intents.classes[:8] for text in intents.texts_of[label][:4]]
+    clf = FewShotClassifier(minilm).fit(*zip(*pairs, strict=True))
+    whole = clf._state.held_out
+    assert whole.complete and clf._state.all_held_out is whole
+    monkeypatch.setattr(module, "EXAMPLE_ANSWERS", 12 * len(pairs))
+    clf = FewShotClassifier(minilm).fit(*zip(*pairs, strict=True))
+    part, asked = clf._state.held_out, []
+    assert part.log_probs.shape == (ROUNDS, 12, 8) and not part.complete
+    for row in part.log_probs[0]:  # in the order of the support set, the first fold whole
+        [same] = [i for i in range(len(pairs)) if torch.allclose(whole.log_probs[0, i], row, atol=1e-5)]
+        asked.append(same)
+    assert asked == sorted(asked)
+    assert torch.bincount(whole.truth[asked]).min() >= 1
+    assert clf._state.all_held_out.complete and clf._state.all_held_out.log_probs.shape == whole.log_probs.shape
+    assert len(clf.diagnose().doubtful) == len(pairs) and clf.confidence.n == 12

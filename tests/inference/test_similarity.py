@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from fewtext.inference.classifier import FewShotClassifier
+from fewtext.models.one_hot import label_table
 
 TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
 
@@ -16,7 +17,7 @@ def test_h_is_that_of_the_matcher(clf, model):
     memory = clf._state.memory
     with torch.no_grad():
         vectors = model.embed(["hello", "where"])
-        expected = model.matcher.represent(vectors, memory.examples, memory.labels, memory.weights)
+        expected = model.matcher.represent(vectors, memory.examples, label_table(memory.labels), memory.weights)
     np.testing.assert_allclose(clf.represent(["hello", "where"]), expected.numpy(), atol=1e-6)
 
 

@@ -31,7 +31,8 @@ def test_untrained_membership_ranks_by_the_largest_kernel_score(model):
     support, query = torch.randn(6, 32), torch.randn(20, 32)
     logits = model.matcher.membership_logits(query, support, torch.eye(6))
     centered = model.matcher.contextualize(support)
-    f = model.matcher.context.embed_query(query[None], support[None], centered[None], torch.ones(1, 6))[0]
+    context, weights = model.matcher.context, torch.ones(1, 6)
+    f = context.embed_query(query[None], context.mean(support[None], weights), centered[None], weights)[0]
     largest = torch.nn.functional.cosine_similarity(f[:, None], centered[None], dim=-1).amax(1)
     torch.testing.assert_close(logits, 10 * largest - 5, rtol=1e-4, atol=1e-4)
 
