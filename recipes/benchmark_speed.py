@@ -1,23 +1,25 @@
 """Time fewtext beside its encoder and sentence-transformers: `python recipes/benchmark_speed.py [key=value ...]`.
 
-Everything runs in one process, the candidates in turn, so that a machine that slows down slows all of them;
-each figure is a ratio, the median over the repeats, with the smallest and the largest. `--help` lists the
-settings. Needs the extras `offline` and `benchmark`.
+Everything runs in one process, the candidates in turn, so that a machine that slows down slows all of them; each
+figure is a ratio, the median over the repeats, with the smallest and the largest, and the ratio of the CPU seconds.
+`--help` lists the settings. Needs the extras `offline` and `benchmark`.
 """
 
 import json
-import os
-import platform
 import statistics
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 import torch
+from benchmarks.backends import network_of
+from benchmarks.timing import Seconds, machine, ratio, shown, timed
+from torch.nn.functional import normalize
 
-from fewtext import EpisodeSetting, FewShotClassifier, MatchingNetwork, evaluate_episodes, load_tasks
+from fewtext import EpisodeSetting, FewShotClassifier, MatchingNetwork, Task, evaluate_episodes, load_tasks
 from fewtext.commands.arguments import describe, parse
 from fewtext.data.names import readable_name
 from fewtext.evaluation.episodic import draw_episodes
@@ -34,9 +36,10 @@ class BenchmarkArguments:
         n_texts: Texts to encode and to classify.
         shot: Examples a class of the classifier.
         repeats: Times that each candidate runs.
-        threads: Threads of torch.
+        threads: Threads of torch and of the backends; several are measured one after another.
+        backends: What runs the encoder, beside sentence-transformers: torch, onnx, onnx int8, openvino.
         episodes: Episodes of each of the four settings of the evaluation; 0 leaves it out.
-        output: JSON file for the results.
+        output: Folder for `speed.json`, `speed.md` and `speed.png`.
     """
 
     data: str = "fewtext/intents"
@@ -44,79 +47,71 @@ class BenchmarkArguments:
     n_texts: int = 500
     shot: int = 5
     repeats: int = 5
-    threads: int = 1
+    threads: list[int] = field(default_factory=lambda: [1, 2])
+    backends: list[str] = field(default_factory=lambda: ["torch", "onnx", "onnx int8", "openvino"])
     episodes: int = 600
     output: str | None = None
 
 
-def timed(candidates: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Return the seconds of each candidate, run in turn after one warm-up."""
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for repeat in range(repeats + 1):
-        for name, run in candidates.items():
-            started = time.perf_counter()
-            run()
-            if repeat:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
-
-
-def ratio(above: list[float], below: list[float]) -> dict[str, float]:
-    """Return the ratio of two candidates, pair by pair."""
-    pairs = [a / b for a, b in zip(above, below, strict=True)]
-    return {"median": statistics.median(pairs), "min": min(pairs), "max": max(pairs)}
-
-
 def benchmark(arguments: BenchmarkArguments) -> dict[str, object]:
     """Run the comparisons, print a table, and return it."""
-    from sentence_transformers import SentenceTransformer
-
-    torch.set_num_threads(arguments.threads)
     [task] = load_tasks(arguments.data, split=arguments.split)
-    texts = list(dict.fromkeys(task.texts))[: arguments.n_texts]
-    examples = [(text, label) for label in task.classes for text in task.texts_of[label][: arguments.shot]]
-    example_texts, labels = [text for text, _ in examples], [label for _, label in examples]
-    names = [readable_name(label) for label in task.classes]
     model = MatchingNetwork.from_encoder()
-    peer = SentenceTransformer(str(default_encoder()), device="cpu")
-    largest = float((model.embed(texts) - torch.tensor(peer.encode(texts))).abs().max())
-    classifier = FewShotClassifier(model, cache_size=0).fit(example_texts, labels)
-    seconds = timed(
-        {
-            "peer": lambda: peer.encode(texts, batch_size=32),
-            "embed": lambda: model.embed(texts, show_progress=False),
-            "predict": lambda: classifier.predict(texts),
-            "embed_examples": lambda: model.embed([*example_texts, *names], show_progress=False),
-            "fit": lambda: FewShotClassifier(model).fit(example_texts, labels),
-        },
-        arguments.repeats,
-    )
-    results: dict[str, object] = {
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
-        "threads": arguments.threads,
-        "texts": len(texts),
-        "classes": len(task.classes),
-        "shot": arguments.shot,
-        "texts_per_second": len(texts) / statistics.median(seconds["embed"]),
-        "largest_difference_to_sentence_transformers": largest,
-        "embed_speed_over_sentence_transformers": ratio(seconds["peer"], seconds["embed"]),
-        "predict_over_embed": ratio(seconds["predict"], seconds["embed"]),
-        "fit_over_embed": ratio(seconds["fit"], seconds["embed_examples"]),
-    }
-    if arguments.episodes:
-        results["evaluate_over_embed"] = evaluation_ratio(model, task, arguments)
-    for name, value in results.items():
-        shown = (
-            f"{value['median']:.3f} ({value['min']:.3f} to {value['max']:.3f})" if isinstance(value, dict) else value
-        )
-        print(f"{name:<46}{shown}", flush=True)
+    results: dict[str, object] = {"machine": machine(), "classes": len(task.classes), "shot": arguments.shot}
+    print(f"{results['machine']}; {len(task.classes)} classes, {arguments.shot} examples each", flush=True)
+    with TemporaryDirectory() as exported:
+        for threads in arguments.threads:
+            torch.set_num_threads(threads)
+            figures = measured(model, task, arguments, Path(exported))
+            results[f"{threads} threads"] = figures
+            print(f"{threads} thread{'s' * (threads > 1)}", flush=True)
+            for name, value in figures.items():
+                print(f"  {name:<58}{shown(value)}", flush=True)
     if arguments.output:
-        Path(arguments.output).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        write(results, arguments, Path(arguments.output))
     return results
 
 
-def evaluation_ratio(model: MatchingNetwork, task: object, arguments: BenchmarkArguments) -> dict[str, float]:
-    """Time 4 settings of episodes against encoding their distinct texts once."""
+def measured(model: MatchingNetwork, task: Task, arguments: BenchmarkArguments, exported: Path) -> dict[str, object]:
+    """Return the figures of one number of threads."""
+    from sentence_transformers import SentenceTransformer
+
+    texts = list(dict.fromkeys(task.texts))[: arguments.n_texts]
+    examples = [(text, label) for label in task.classes for text in task.texts_of[label][: arguments.shot]]
+    example_texts, labels = [text for text, _ in examples], [label for _, label in examples]
+    counted = [*example_texts, *(readable_name(label) for label in task.classes)]
+    peer = SentenceTransformer(str(default_encoder()), device="cpu")
+    networks = {backend: network_of(backend, model, exported) for backend in arguments.backends}
+    classifier = FewShotClassifier(model, cache_size=0).fit(example_texts, labels)
+    candidates = {"peer": lambda: peer.encode(texts, batch_size=32)}
+    for backend, network in networks.items():
+        candidates[f"embed, {backend}"] = lambda network=network: network.embed(texts, show_progress=False)
+    candidates |= {
+        "embed": lambda: model.embed(texts, show_progress=False),
+        "predict": lambda: classifier.predict(texts),
+        "embed examples": lambda: model.embed(counted, show_progress=False),
+        "fit": lambda: FewShotClassifier(model).fit(example_texts, labels),
+    }
+    seconds = timed(candidates, arguments.repeats)
+    directions = normalize(torch.tensor(peer.encode(texts)), dim=-1)
+    figures: dict[str, object] = {
+        "texts": len(texts),
+        "texts a second, sentence-transformers": len(texts) / statistics.median(seconds["peer"].wall),
+    }
+    for backend, network in networks.items():
+        figures[f"speed over sentence-transformers, {backend}"] = ratio(seconds["peer"], seconds[f"embed, {backend}"])
+        apart = normalize(network.embed(texts, show_progress=False), dim=-1) - directions
+        figures[f"largest difference to sentence-transformers, {backend}"] = float(apart.abs().max())
+    figures["predict over embed"] = ratio(seconds["predict"], seconds["embed"])
+    figures["fit over embed of the examples"] = ratio(seconds["fit"], seconds["embed examples"])
+    if arguments.episodes:
+        above, below = evaluation(model, task, arguments)
+        figures["evaluate over embed of the distinct texts"] = ratio(above, below)
+    return figures
+
+
+def evaluation(model: MatchingNetwork, task: Task, arguments: BenchmarkArguments) -> tuple[Seconds, Seconds]:
+    """Time 4 settings of episodes, and encoding their distinct texts once."""
     settings = [EpisodeSetting(5, shot, 5, names) for shot in (1, 5) for names in (False, True)]
     drawn = [e for s in settings for e in draw_episodes([task], s, arguments.episodes, 0)]
     distinct = list(dict.fromkeys(t for e in drawn for t in (*e.support_texts, *e.names, *e.query_texts)))
@@ -129,7 +124,35 @@ def evaluation_ratio(model: MatchingNetwork, task: object, arguments: BenchmarkA
         },
         arguments.repeats,
     )
-    return ratio(seconds["evaluate"], seconds["embed"])
+    return seconds["evaluate"], seconds["embed"]
+
+
+def write(results: dict[str, object], arguments: BenchmarkArguments, folder: Path) -> None:
+    """Write the figures as JSON, as a table in Markdown and as a picture."""
+    from matplotlib.figure import Figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "speed.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    by_threads = {name: figures for name, figures in results.items() if isinstance(figures, dict)}
+    rows = list(next(iter(by_threads.values())))
+    lines = [f"{results['machine']}\n", f"| | {' | '.join(by_threads)} |", f"|---{'|---' * len(by_threads)}|"]
+    lines += [f"| {row} | {' | '.join(shown(figures[row]) for figures in by_threads.values())} |" for row in rows]
+    (folder / "speed.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    width = 0.8 / len(by_threads)
+    for k, (name, figures) in enumerate(by_threads.items()):
+        ratios = [figures[f"speed over sentence-transformers, {backend}"] for backend in arguments.backends]
+        medians = [one["median"] for one in ratios]
+        errors = [[one["median"] - one["min"] for one in ratios], [one["max"] - one["median"] for one in ratios]]
+        places = [i + k * width for i in range(len(ratios))]
+        axes.bar(places, medians, width, yerr=errors, label=name)
+    axes.set_xticks([i + 0.4 - width / 2 for i in range(len(arguments.backends))], arguments.backends)
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_ylabel("texts a second, sentence-transformers = 1")
+    axes.legend()
+    figure.savefig(folder / "speed.png", dpi=150)
 
 
 if __name__ == "__main__":

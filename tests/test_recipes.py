@@ -281,3 +281,38 @@ def test_the_benchmark_runs_the_int8_encoder(encoder_folder, monkeypatch):
         assert method.predict(texts) == labels
     exact, rounded = (method.classifier.predict_proba(["where is it"]) for method in (plain, int8))
     assert 0 < abs(exact - rounded).max() < 0.2
+
+
+def test_speed_is_measured_beside_sentence_transformers(encoder_folder, tmp_path, monkeypatch):
+    pytest.importorskip("sentence_transformers")
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("FEWTEXT_ENCODER", str(encoder_folder))
+    shown = run_script(
+        "benchmark_speed.py", "n_texts=20", "shot=1", "repeats=2", "threads=[1]", "episodes=3",
+        "backends=[torch, onnx]", f"output={tmp_path}",
+    )  # fmt: skip
+    assert "predict over embed" in shown
+    figures = json.loads((tmp_path / "speed.json").read_text())["1 threads"]
+    for backend in ("torch", "onnx"):
+        speed = figures[f"speed over sentence-transformers, {backend}"]
+        assert 0 < speed["min"] <= speed["median"] <= speed["max"] and speed["cpu"] > 0
+        assert figures[f"largest difference to sentence-transformers, {backend}"] < 1e-5
+    assert figures["evaluate over embed of the distinct texts"]["median"] > 0
+    assert "| predict over embed |" in (tmp_path / "speed.md").read_text()
+    assert (tmp_path / "speed.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("backend", ["onnx", "openvino", "else"])
+def test_backends_compute_the_same(model, tmp_path, monkeypatch, backend):
+    monkeypatch.syspath_prepend(RECIPES)
+    from benchmarks.backends import network_of
+
+    if backend == "else":
+        with pytest.raises(ValueError, match="there is no backend 'else'; the backends are torch, onnx"):
+            network_of(backend, model, tmp_path)
+        return
+    pytest.importorskip({"onnx": "onnxruntime"}.get(backend, backend))
+    texts = ["where is my parcel", "late", "I would like my money back, please"]
+    torch.testing.assert_close(
+        network_of(backend, model, tmp_path).embed(texts), model.embed(texts), atol=1e-5, rtol=0
+    )

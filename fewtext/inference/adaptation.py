@@ -36,13 +36,15 @@ class EncoderAdaptation:
         episode_texts: Most texts of an episode, which bounds the memory that a step takes.
         learning_rate: Highest learning rate of AdamW, after a tenth of the steps; it ends at 0.
         patience: Rounds without a lower leave-one-out loss after which to stop.
-        seed: Draws the episodes, and dropout where it stands in for a second example.
+        token_dropout: Share of the tokens that a text lacks when it is read, drawn anew each time.
+        seed: Draws the episodes, the tokens that are left out, and dropout where it stands in for a second example.
     """
 
     rounds: int = 14
     episode_texts: int = 132
     learning_rate: float = 5e-5
     patience: int = 4
+    token_dropout: float = 0.25
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,6 +55,8 @@ class EncoderAdaptation:
             raise ValueError(f"episode_texts is {self.episode_texts}; an episode needs at least 4 texts.")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate is {self.learning_rate}; it must be greater than 0.")
+        if not 0 <= self.token_dropout < 1:
+            raise ValueError(f"token_dropout is {self.token_dropout}; it is a share from 0 to below 1.")
 
 
 def adapt_encoder(
@@ -80,6 +84,7 @@ def adapt_encoder(
     support.check_has_texts()
     texts, labels = counted_texts(support, named), label_table(counted_labels(support, named))
     ids, _ = tokenize(model.tokenizer, texts, model.max_length)
+    special = frozenset(model.tokenizer.all_special_ids)
     groups = [np.flatnonzero(labels[:, c].numpy() > 0) for c in range(labels.shape[1])]
     tokenizer, model.tokenizer = model.tokenizer, None
     try:
@@ -108,7 +113,8 @@ def adapt_encoder(
         for step in range(steps):
             rows = next(drawn)
             seed = int(random.integers(2**31))
-            loss = _loss(adapted, [ids[row] for row in rows], labels[rows], seed)
+            read = [_drop_tokens(ids[row], special, settings.token_dropout, random) for row in rows]
+            loss = _loss(adapted, read, labels[rows], seed)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
@@ -148,6 +154,15 @@ def _draw(groups: Sequence[np.ndarray], most: int, random: np.random.Generator) 
         classes, order = order[:way], order[way:]
         rows = [random.permutation(groups[c])[:each] for c in classes]
         yield list(dict.fromkeys(np.concatenate(rows).tolist()))  # a text of several classes comes once
+
+
+def _drop_tokens(ids: list[int], special: frozenset[int], share: float, random: np.random.Generator) -> list[int]:
+    """Leave out a share of the tokens of a text, never all (Iyyer et al. 2015, section 3.1: word dropout)."""
+    if not share:
+        return ids
+    kept = random.random(len(ids)) >= share
+    left = [token for token, keep in zip(ids, kept, strict=True) if keep or token in special]
+    return left if any(token not in special for token in left) else ids
 
 
 def _loss(model: MatchingNetwork, ids: Sequence[list[int]], labels: Tensor, seed: int) -> Tensor:

@@ -27,6 +27,7 @@ class Adapting(Editing):
         episode_texts: int = 132,
         learning_rate: float = 5e-5,
         patience: int = 4,
+        token_dropout: float = 0.25,
         seed: int = 0,
         show_progress: bool | None = None,
     ) -> Self:
@@ -43,6 +44,7 @@ class Adapting(Editing):
             episode_texts: Most texts of an episode, which bounds the memory that a step takes.
             learning_rate: Highest learning rate.
             patience: Rounds without a lower leave-one-out loss after which to stop.
+            token_dropout: Share of the tokens that a text lacks when it is read, drawn anew each time.
             seed: The same seed gives the same encoder.
             show_progress: A progress bar; by default one appears after two seconds.
 
@@ -51,7 +53,7 @@ class Adapting(Editing):
         """
         if method not in ("memory", "encoder"):
             raise ValueError(f"method is {method!r}; it is 'memory' or 'encoder'.")
-        settings = EncoderAdaptation(rounds, episode_texts, learning_rate, patience, seed)
+        settings = EncoderAdaptation(rounds, episode_texts, learning_rate, patience, token_dropout, seed)
         self._state = self._adapted(self._ready(), method, settings, show_progress)
         return self
 

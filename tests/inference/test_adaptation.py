@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fewtext.inference.adaptation import EncoderAdaptation, _draw, _loss, adapt_encoder
+from fewtext.inference.adaptation import EncoderAdaptation, _draw, _drop_tokens, _loss, adapt_encoder
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
@@ -39,7 +39,7 @@ def test_the_loss_falls_and_the_model_stays_as_it_was(model, data):
     support = SupportSet.create(*data)
     ids = [model.tokenizer(text)["input_ids"] for text in support.texts]
     labels = torch.eye(4)[[support.classes.index(label) for label in support.labels]]
-    adapted = adapt_encoder(model, support, False, EncoderAdaptation(rounds=10, learning_rate=1e-3))
+    adapted = adapt_encoder(model, support, False, EncoderAdaptation(rounds=10, learning_rate=1e-3, token_dropout=0.0))
     with torch.no_grad():
         assert _loss(adapted, ids, labels, 0) < 0.2 * _loss(model, ids, labels, 0)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
@@ -83,3 +83,18 @@ def test_one_example_a_class_is_met_by_a_second_view(model):
 def test_several_labels_and_distributions(model, labels):
     clf = FewShotClassifier(model).fit(TEXTS, labels).adapt("encoder", rounds=1)
     assert np.isfinite(clf.predict_proba(TEXTS)).all()
+
+
+def test_a_share_of_the_tokens_is_left_out_but_no_special_one_and_never_all():
+    random, text = np.random.default_rng(0), [2, *range(10, 110), 3]
+    assert _drop_tokens(text, frozenset({2, 3}), 0.0, random) == text
+    read = [_drop_tokens(text, frozenset({2, 3}), 0.25, random) for _ in range(50)]
+    assert all(one[0] == 2 and one[-1] == 3 and one == [*sorted(one[:-1]), 3] and len(one) < 102 for one in read)
+    assert np.mean([len(one) - 2 for one in read]) == pytest.approx(75, abs=2.5)
+    assert all(len(_drop_tokens([2, 10, 3], frozenset({2, 3}), 0.9, random)) == 3 for _ in range(20))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_share_that_cannot_be_is_refused(share):
+    with pytest.raises(ValueError, match="a share from 0 to below 1"):
+        EncoderAdaptation(token_dropout=share)
