@@ -34,7 +34,7 @@ class Adapting(Editing):
         """Fine-tune on the support set: `memory` in seconds, `encoder` in a minute or more on a CPU.
 
         `memory` fits a key vector and an offset for each class to the cached vectors. `encoder` trains the
-        upper layers of a copy of the encoder by leave-one-out episodes, and embeds the support set anew; it
+        upper layers of a copy of the encoder by leave-one-out episodes, embeds the support set anew and fits keys; it
         starts from the model that the classifier was made with. Until the new state is complete the
         classifier stays as it was, and `reset` goes back.
 
@@ -94,4 +94,4 @@ class Adapting(Editing):
         if before.learned:  # by what the classifier was loaded from
             before = replace(before, stored=state.stored)
         model = adapt_encoder(base, before.support, before.named, settings, show_progress)
-        return before.learned_by(model, self.label_names)
+        return before.learned_by(model, self.label_names).adapted()

@@ -70,7 +70,7 @@ class State:
         """Return the state with class keys fitted to the examples."""
         keyed = self._keyed()
         if self.before is not None:
-            return replace(keyed, before=self.before.adapted())
+            return replace(keyed, before=self.before if self.before.learned else self.before.adapted())
         if self.learned:
             warnings.warn(
                 "the encoder was trained on these examples before it was loaded, so confidence is fitted on what it "
@@ -139,7 +139,7 @@ class State:
         if self.stored is not None:
             return self.stored
         if self.before is not None:
-            return self._as_before(self.before)
+            return self.before.confidence  # leaving out what the encoder has learned would promise too much
         unknown = list(self.support.unknown)
         outside = self.memory.answer(self.model.embed(unknown)) if unknown else None
         return Confidence.fit(self.held_out, outside, self.support.several)
@@ -147,17 +147,6 @@ class State:
     def _keyed(self) -> State:
         queries = self._queries()
         return replace(self, memory=self.memory.adapted(queries), queries=queries, stored=None)
-
-    def _as_before(self, before: State) -> Confidence:
-        """Return the confidence of the state before, at the scale of this one's votes.
-
-        Leave-one-out over what the encoder has learned would promise too much, and refuse too many texts.
-        """
-        confidence = before.confidence
-        if not self.is_adapted:  # the vote, whose temperature adaptation lowers; class keys have their own
-            scale = (before.model.matcher.temperature / self.model.matcher.temperature).item()
-            confidence = replace(confidence, temperature=scale * confidence.temperature)
-        return confidence
 
     def _queries(self) -> Tensor:
         if self.queries is not None:

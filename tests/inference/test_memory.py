@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from fewtext.inference.keys import VOTE_SHARE
 from fewtext.inference.memory import Memory
 from fewtext.models.modeling import MatchingNetwork
 
@@ -34,6 +35,13 @@ def test_an_adapted_memory_knows_its_examples(memory):
     assert memory.keys is None and adapted.keys.vectors.shape == (3, 32)
     assert adapted.answer(memory.examples).log_probs.argmax(1).tolist() == [0, 1, 2] * 3
     torch.testing.assert_close(adapted.answer(memory.examples).log_probs.exp().sum(1), torch.ones(9))
+
+
+def test_class_keys_and_the_vote_answer_together(memory):
+    adapted, queries = memory.adapted(memory.examples), torch.randn(5, 32)
+    f = torch.nn.functional.normalize(adapted._query_in_context(queries), dim=-1)
+    logits = adapted.keys.logits(f) + VOTE_SHARE * memory.answer(queries).log_probs
+    torch.testing.assert_close(adapted.answer(queries).log_probs, torch.log_softmax(logits, -1))
 
 
 def test_attention_adds_up_to_the_answer(memory):
