@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from fewtext.inference.keys import KEY_TEMPERATURE, VOTE_SHARE, ClassKeys, fit_keys
+from fewtext.inference.keys import KEY_TEMPERATURE, ClassKeys, fit_keys
 from fewtext.models.attention import attention, kernel_scores, prototypes, represent, vote_of_scores
 from fewtext.models.matching import Matcher, queries_at_once
 from fewtext.models.one_hot import Labels, label_table
@@ -39,6 +39,7 @@ class Memory:
         weights: `(n,)` how much each counts.
         in_context: `(n, dim)` g(x_i, S).
         keys: Class keys, where the memory was adapted.
+        vote_share: Weight of the vote's log-probabilities beside the keys' scores, which weigh 1.
     """
 
     matcher: Matcher
@@ -47,6 +48,7 @@ class Memory:
     weights: Tensor
     in_context: Tensor
     keys: ClassKeys | None = None
+    vote_share: float = 0.0
 
     @classmethod
     @torch.inference_mode()
@@ -136,12 +138,14 @@ class Memory:
         matcher = self.matcher
         f, scores = self._scores(queries)
         directions = normalize(f, dim=-1)
-        votes = self._vote(f, scores)
+        if self.keys is None or self.vote_share or matcher.membership_is_trained:
+            votes = self._vote(f, scores)
         if self.keys is None:
             log_probs, best = votes, KEY_TEMPERATURE * (directions @ self._centers.T).amax(-1)
         else:
             logits = self.keys.logits(directions)
-            log_probs, best = torch.log_softmax(logits + VOTE_SHARE * votes, -1), logits.amax(-1)
+            both = (logits + self.vote_share * votes) / (1 + self.vote_share) if self.vote_share else logits
+            log_probs, best = torch.log_softmax(both, -1), logits.amax(-1)
         if matcher.membership_is_trained:
             nearest = self._largest(scores) / matcher.temperature
             belongs = matcher.membership(torch.cat([self._represent(scores, votes), nearest[:, None]], dim=-1))

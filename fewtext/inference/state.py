@@ -14,7 +14,7 @@ from fewtext.data.names import names_are_words
 from fewtext.inference.confidence import Confidence
 from fewtext.inference.counted import counted_tensors, counted_texts
 from fewtext.inference.held_out import HeldOut, leave_one_out
-from fewtext.inference.keys import ClassKeys
+from fewtext.inference.keys import VOTE_SHARE, ClassKeys
 from fewtext.inference.memory import Memory
 from fewtext.inference.support import SupportSet
 from fewtext.models.layers import weights_sample
@@ -55,7 +55,8 @@ class State:
         examples, labels, weights = counted_tensors(support, named, model.config.name_weight)
         device = model.device
         memory = Memory.build(model.matcher, examples.to(device), labels.to(device), weights.to(device))
-        memory = memory if keys is None else replace(memory, keys=keys)
+        learned = not model.fine_tuned_on.isdisjoint(support.ids)
+        memory = replace(memory, keys=keys, vote_share=VOTE_SHARE if learned else 0.0)
         return cls(model, support, named, memory, weights=weights_sample(model.encoder, model.support_encoder))
 
     @classmethod

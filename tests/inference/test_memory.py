@@ -1,7 +1,8 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from fewtext.inference.keys import VOTE_SHARE
 from fewtext.inference.memory import Memory
 from fewtext.models.modeling import MatchingNetwork
 
@@ -37,11 +38,15 @@ def test_an_adapted_memory_knows_its_examples(memory):
     torch.testing.assert_close(adapted.answer(memory.examples).log_probs.exp().sum(1), torch.ones(9))
 
 
-def test_class_keys_and_the_vote_answer_together(memory):
-    adapted, queries = memory.adapted(memory.examples), torch.randn(5, 32)
-    f = torch.nn.functional.normalize(adapted._query_in_context(queries), dim=-1)
-    logits = adapted.keys.logits(f) + VOTE_SHARE * memory.answer(queries).log_probs
-    torch.testing.assert_close(adapted.answer(queries).log_probs, torch.log_softmax(logits, -1))
+def test_class_keys_and_the_vote_answer_together_where_they_are_told_to(memory):
+    keyed, queries = memory.adapted(memory.examples), torch.randn(5, 32)
+    f = torch.nn.functional.normalize(keyed._query_in_context(queries), dim=-1)
+    logits = keyed.keys.logits(f)
+    torch.testing.assert_close(keyed.answer(queries).log_probs, torch.log_softmax(logits, -1))
+    both = (logits + 0.5 * memory.answer(queries).log_probs) / 1.5
+    found = replace(keyed, vote_share=0.5).answer(queries)
+    torch.testing.assert_close(found.log_probs, torch.log_softmax(both, -1))
+    torch.testing.assert_close(found.familiarity, keyed.answer(queries).familiarity)
 
 
 def test_attention_adds_up_to_the_answer(memory):
