@@ -27,6 +27,7 @@ from fewtext.models.publishing import remember
 from fewtext.sharing.hub import CARD_FILE
 from fewtext.sharing.model_card import CardFacts, model_card
 from fewtext.training.arguments import EpisodicTrainingArguments
+from fewtext.training.checkpoints import resumes_from
 from fewtext.training.trainer import EpisodicTrainer
 
 ARGUMENTS = (DataArguments, ModelArguments, EpisodicTrainingArguments, TestArguments)
@@ -50,7 +51,7 @@ def train(
     folder = Path(training.output_dir or "runs/fewtext")
     earlier = [path.name for path in folder.glob("checkpoint-*")]
     earlier += [name for name in ("model", "results.json") if (folder / name).exists()]
-    if earlier and not training.resume_from_checkpoint:
+    if earlier and not resumes_from(training.resume_from_checkpoint):
         raise FileExistsError(
             f"{folder} has {earlier[0]} of an earlier run: resume_from_checkpoint=true goes on from its checkpoints, "
             "output_dir=... starts elsewhere."

@@ -66,6 +66,18 @@ def check_same_run(checkpoint: str | Path, settings: Mapping[str, Any]) -> None:
     raise ValueError(f"{checkpoint} is of a run with other settings ({told}); give those, or another output_dir.")
 
 
+def resumes_from(choice: str | bool | None) -> str | bool | None:
+    """Return True for the newest checkpoint, a checkpoint's folder, or None; a word is what a command line has.
+
+    >>> resumes_from("true"), resumes_from("False"), resumes_from("runs/checkpoint-50")
+    (True, None, 'runs/checkpoint-50')
+    """
+    word = str(choice).lower()
+    if word in ("true", "1"):
+        return True
+    return None if word in ("false", "0", "", "none") else choice
+
+
 def last_complete_checkpoint(output_dir: str | Path) -> str | None:
     """Return the newest checkpoint folder that was written to its end, or None."""
     steps = {}

@@ -25,7 +25,13 @@ from fewtext.models.embedding import TextVectors, text_vectors
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.sharing.model_card import CardFacts
 from fewtext.training.arguments import EpisodicTrainingArguments
-from fewtext.training.checkpoints import CheckpointMarker, check_same_run, last_complete_checkpoint, run_settings
+from fewtext.training.checkpoints import (
+    CheckpointMarker,
+    check_same_run,
+    last_complete_checkpoint,
+    resumes_from,
+    run_settings,
+)
 from fewtext.training.freezing import learning
 from fewtext.training.likeness import class_likeness
 from fewtext.training.sharding import prepare_sharding, whole_model
@@ -116,10 +122,9 @@ class EpisodicTrainer(Trainer):
 
         Raises `ValueError` for a checkpoint of a run with other episodes or another model.
         """
-        if str(resume_from_checkpoint).lower() in ("true", "1"):
+        resume_from_checkpoint = resumes_from(resume_from_checkpoint)
+        if resume_from_checkpoint is True:
             resume_from_checkpoint = last_complete_checkpoint(self.args.output_dir or ".")
-        elif str(resume_from_checkpoint).lower() in ("false", "0", ""):
-            resume_from_checkpoint = None
         if resume_from_checkpoint is not None:
             check_same_run(str(resume_from_checkpoint), self._about)
         with learning(self.model, self.args.freeze_encoder, self.trains_membership):  # type: ignore[arg-type]

@@ -35,8 +35,9 @@ def test_train_saves_a_model_results_and_a_picture(trained, capsys):
 
 def test_a_second_run_neither_overwrites_nor_starts_anew(trained, encoder_folder, capsys):
     words = ["train", f"model={encoder_folder}", f"output_dir={trained}", "split_by=classes", *FAST, "save_steps=2"]
-    assert main(words) == 2
-    assert "of an earlier run: resume_from_checkpoint=true" in capsys.readouterr().err
+    for more in ([], ["resume_from_checkpoint=false"]):
+        assert main([*words, *more]) == 2
+        assert "of an earlier run: resume_from_checkpoint=true" in capsys.readouterr().err
     assert main([*words, "resume_from_checkpoint=true", "model_settings={context: lstm, context_size: 8}"]) == 0
 
 
