@@ -86,8 +86,9 @@ def measured(model: MatchingNetwork, task: Task, arguments: BenchmarkArguments, 
     candidates = {"peer": lambda: peer.encode(texts, batch_size=32)}
     for backend, network in networks.items():
         candidates[f"embed, {backend}"] = lambda network=network: network.embed(texts, show_progress=False)
+    if "torch" not in networks:
+        candidates["embed, torch"] = lambda: model.embed(texts, show_progress=False)
     candidates |= {
-        "embed": lambda: model.embed(texts, show_progress=False),
         "predict": lambda: classifier.predict(texts),
         "embed examples": lambda: model.embed(counted, show_progress=False),
         "fit": lambda: FewShotClassifier(model).fit(example_texts, labels),
@@ -102,7 +103,7 @@ def measured(model: MatchingNetwork, task: Task, arguments: BenchmarkArguments, 
         figures[f"speed over sentence-transformers, {backend}"] = ratio(seconds["peer"], seconds[f"embed, {backend}"])
         apart = normalize(network.embed(texts, show_progress=False), dim=-1) - directions
         figures[f"largest difference to sentence-transformers, {backend}"] = float(apart.abs().max())
-    figures["predict over embed"] = ratio(seconds["predict"], seconds["embed"])
+    figures["predict over embed"] = ratio(seconds["predict"], seconds["embed, torch"])
     figures["fit over embed of the examples"] = ratio(seconds["fit"], seconds["embed examples"])
     if arguments.episodes:
         above, below = evaluation(model, task, arguments)

@@ -10,7 +10,7 @@ def run(server, tmp_path, code, *, cache="cache", fails=False, **more):
     environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
     environment |= {
         "HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / cache), "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "secret", "OMP_NUM_THREADS": "1", **more,
+        "HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "secret", **more,
     }  # fmt: skip
     prelude = "import json, sys, time\ntime.sleep = lambda seconds: None\nfrom fewtext import *\n"
     done = run_python(prelude + code, environment=environment)

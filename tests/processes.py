@@ -60,21 +60,28 @@ def run_python(code, *arguments, timeout=300, **options):
 
 
 def run_group(size, code, *arguments, environment, timeout=300):
-    """Run as many processes as torchrun would start them; where one fails, the others have a moment to end."""
+    """Run as many processes as torchrun would start them; where one fails, the others have a moment to end.
+
+    Raises `TimeoutExpired` where they hang, and so would look as if they had been killed.
+    """
     started = []
     with ONE_GROUP:
         group = {"WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port()}
         group = environment | {name: str(value) for name, value in group.items()}
         for rank in map(str, range(size)):
             started.append(Python(code, *arguments, environment=group | {"RANK": rank, "LOCAL_RANK": rank}))
-        end = time.monotonic() + timeout
+        end, failed = time.monotonic() + timeout, None
         while any(one.process.exitcode is None for one in started) and time.monotonic() < end:
             time.sleep(0.05)
-            if any(one.process.exitcode for one in started):
-                end = min(end, time.monotonic() + 10)
+            if failed is None and any(one.process.exitcode for one in started):
+                failed = [one.process.exitcode for one in started]
+                end = time.monotonic() + 10
         for one in started:
             one.process.kill()
-        return [one.wait() for one in started]
+        done = [one.wait() for one in started]
+        if failed is None and any(process.returncode for process in done):
+            raise TimeoutExpired(done[0].args, timeout, stderr="\n".join(process.stderr for process in done))
+        return done
 
 
 def _free_port():

@@ -62,8 +62,8 @@ class Adapting(Editing):
         state, model = self._ready(), self.base_network()
         support = state.support if state.model is model else state.support.without_vectors()
         reset = State.embed(model, support, self.label_names)
-        if reset.learned and model is state.model:  # loaded as it is: there is nothing before it to go back to
-            reset = replace(reset, stored=state.stored)
+        if reset.learned:  # by what the classifier was loaded from: there is nothing before it to go back to
+            reset = replace(reset, stored=state.confidence)
         self._state = reset
         return self
 
@@ -92,6 +92,6 @@ class Adapting(Editing):
         support = state.support if state.model is base else state.support.without_vectors()
         before = State.embed(base, support, self.label_names)
         if before.learned:  # by what the classifier was loaded from
-            before = replace(before, stored=state.stored)
+            before = replace(before, stored=state.confidence)
         model = adapt_encoder(base, before.support, before.named, settings, show_progress)
         return before.learned_by(model, self.label_names).adapted()

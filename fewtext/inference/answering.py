@@ -57,7 +57,8 @@ class Answering(Editing):
     def expected_accuracy(self) -> Estimate | None:
         """Accuracy on texts like the examples, as a share of 1 with its 95 % interval, by leave-one-out.
 
-        None where no example can be left out; before `adapt("encoder")`, where that was done.
+        None where no example can be left out. After `adapt("encoder")` that of class keys on the encoder as it was
+        before: of an encoder that has learned the examples they cannot tell.
         """
         held_out = self._ready().held_out
         return None if held_out is None else held_out.accuracy

@@ -77,7 +77,7 @@ class Confidence:
             familiarity_mean=float(familiarity.mean()),
             familiarity_spread=max(spread, 1e-6),
             n=n,
-            multi_label_threshold=_multi_label_threshold(probabilities, labels.cpu().numpy() > 0) if several else 0.5,
+            multi_label_threshold=_multi_label_threshold(probabilities, labels > 0) if several else 0.5,
             calibration_error_before=expected_calibration_error(before, correct),
             calibration_error=expected_calibration_error(probabilities.max(1), correct),
         )
@@ -174,8 +174,9 @@ def _temperature(log_probs: Tensor, targets: Tensor) -> float:
     return float(math.exp(found.x))
 
 
-def _multi_label_threshold(probabilities: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
+def _multi_label_threshold(probabilities: NDArray[np.floating], of_class: Tensor) -> float:
     """Return the probability from which naming a class gives the best micro-averaged F1."""
+    truth = of_class.cpu().numpy()
     order = np.argsort(-probabilities, axis=None)
     hits = np.cumsum(truth.ravel()[order])
     f1 = 2 * hits / (np.arange(1, len(hits) + 1) + truth.sum())

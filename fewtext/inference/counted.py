@@ -36,4 +36,5 @@ def counted_tensors(support: SupportSet, use_names: bool, name_weight: float) ->
     if texts:
         vectors = torch.cat([vectors, torch.stack([support.class_vectors[text] for text in texts])])
         weights = torch.cat([weights, weights.new_full((len(texts),), name_weight)])
-    return vectors, counted_labels(support, use_names), weights
+    labels = counted_labels(support, use_names)
+    return vectors, labels.to(vectors) if isinstance(labels, Tensor) else labels, weights

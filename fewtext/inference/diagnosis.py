@@ -103,7 +103,7 @@ def _confused(matrix: NDArray[np.int64], classes: Sequence[Label]) -> tuple[Conf
 
 def _doubtful(support: SupportSet, held_out: HeldOut, probabilities: NDArray[np.float32]) -> tuple[Doubtful, ...]:
     """All examples, the most doubtful first: what they get as an answer speaks for another class."""
-    is_own = held_out.labels.cpu().numpy() > 0
+    is_own = (held_out.labels > 0).cpu().numpy()
     suggested = np.where(is_own, -1.0, probabilities).argmax(1)
     doubts = 1 - (probabilities * is_own).sum(1)
     ranked = [

@@ -71,7 +71,7 @@ def explained(texts: Sequence[str], queries: Tensor, state: State, top_k: int | 
     ids: list[str | None] = [*support.ids, *(None for _ in names)]
     examples = list(zip([*support.texts, *names], [*support.labels, *of_names], ids, strict=True))
     explanations = []
-    for text, scores, shares in zip(texts, probabilities, attention.cpu().numpy(), strict=True):
+    for text, scores, shares in zip(texts, probabilities, attention.float().cpu().numpy(), strict=True):
         evidence = []
         for i in np.argsort(-shares, kind="stable")[:top_k]:
             example, label, own = examples[i]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -70,8 +70,9 @@ def leave_one_out(memory: Memory, n_examples: int, queries: Tensor, ask_all: boo
         memory: What is asked: examples first, then names and descriptions.
         n_examples: How many of it are examples.
         queries: `(n_examples + n_names, dim)` embeddings f' of all that is in the memory.
-        ask_all: Ask every example, whatever it costs; else of a large support set so many that answers times
-            classes stay below `CLASS_ANSWERS` and times examples below `EXAMPLE_ANSWERS`, as many of each class.
+        ask_all: Ask every example, whatever it costs; else of a large support set a random part: as many as there are
+            classes, or so many that answers times classes stay below `CLASS_ANSWERS` and times examples below
+            `EXAMPLE_ANSWERS`.
 
     Returns:
         None for one class, or where every class would lose its only example and nothing else stands for it.
@@ -89,7 +90,7 @@ def leave_one_out(memory: Memory, n_examples: int, queries: Tensor, ask_all: boo
     orders = [random.permutation(n) if number else np.arange(n) for number in range(rounds)]
     dealt = [fold_numbers(classes.cpu().numpy(), folds, order) for order in orders]
     most = n if ask_all else max(n_way, min(CLASS_ANSWERS // n_way, EXAMPLE_ANSWERS // n))
-    asked = np.sort(np.argsort(dealt[0], kind="stable")[:most])  # the first folds: some of every class
+    asked = np.sort(random.permutation(n)[:most])
     log_probs = memory.weights.new_zeros(rounds, len(asked), n_way)
     familiarity = memory.weights.new_zeros(rounds, len(asked))
     left_out = [(number, fold, k) for number, fold in enumerate(dealt) for k in np.unique(fold[asked])]
@@ -98,6 +99,7 @@ def leave_one_out(memory: Memory, n_examples: int, queries: Tensor, ask_all: boo
             kept = torch.from_numpy(np.r_[fold != k, np.ones(len(memory.weights) - n, dtype=bool)])
             kept = kept.to(memory.weights.device)
             less = Memory.build(memory.matcher, memory.examples[kept], memory.labels[kept], memory.weights[kept])
+            less = replace(less, vote_share=memory.vote_share)
             if memory.keys is not None:
                 less = less.adapted(queries[kept])
             places = np.flatnonzero(fold[asked] == k)

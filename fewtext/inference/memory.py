@@ -77,7 +77,7 @@ class Memory:
         parts = [queries.new_zeros(0, len(self.weights))]
         for block, answers in zip(queries.split(self._block), log_probs.split(self._block), strict=True):
             if len(block):
-                parts.append(attention(self._scores(block)[1], self.labels, self.weights, answers))
+                parts.append(attention(self._scores(block)[1], self.labels, self.weights, answers.to(self.weights)))
         return torch.cat(parts)
 
     @torch.inference_mode()
@@ -137,25 +137,21 @@ class Memory:
     def _answer(self, queries: Tensor) -> Answers:
         matcher = self.matcher
         f, scores = self._scores(queries)
-        directions = normalize(f, dim=-1)
-        if self.keys is None or self.vote_share or matcher.membership_is_trained:
-            votes = self._vote(f, scores)
+        directions, votes = normalize(f, dim=-1), self._vote(f, scores)
         if self.keys is None:
             log_probs, best = votes, KEY_TEMPERATURE * (directions @ self._centers.T).amax(-1)
         else:
             logits = self.keys.logits(directions)
-            both = (logits + self.vote_share * votes) / (1 + self.vote_share) if self.vote_share else logits
-            log_probs, best = torch.log_softmax(both, -1), logits.amax(-1)
+            both = (logits + self.vote_share * votes) / (1 + self.vote_share)
+            log_probs, best = torch.log_softmax(both if self.vote_share else logits, -1), logits.amax(-1)
         if matcher.membership_is_trained:
             nearest = self._largest(scores) / matcher.temperature
             belongs = matcher.membership(torch.cat([self._represent(scores, votes), nearest[:, None]], dim=-1))
             return Answers(log_probs, belongs.sum(-1))
-        is_cosine = matcher.kernel == "cosine"
-        nearest = (
-            self._largest(scores) / matcher.temperature
-            if is_cosine
-            else self._largest(directions @ self._directions.T)
-        )
+        if matcher.kernel == "cosine":
+            nearest = self._largest(scores) / matcher.temperature
+        else:
+            nearest = self._largest(directions @ self._directions.T)
         # The nearest example counts half as much as the class: 17 instead of 18 % false answers
         # at 95 % recall on the out-of-scope texts of CLINC150 (recipes/support).
         return Answers(log_probs, best + 0.5 * KEY_TEMPERATURE * nearest)

@@ -14,7 +14,7 @@ from fewtext.data.names import names_are_words
 from fewtext.inference.confidence import Confidence
 from fewtext.inference.counted import counted_tensors, counted_texts
 from fewtext.inference.held_out import HeldOut, leave_one_out
-from fewtext.inference.keys import VOTE_SHARE, ClassKeys
+from fewtext.inference.keys import KEY_TEMPERATURE, VOTE_SHARE, ClassKeys
 from fewtext.inference.memory import Memory
 from fewtext.inference.support import SupportSet
 from fewtext.models.layers import weights_sample
@@ -56,7 +56,8 @@ class State:
         device = model.device
         memory = Memory.build(model.matcher, examples.to(device), labels.to(device), weights.to(device))
         learned = not model.fine_tuned_on.isdisjoint(support.ids)
-        memory = replace(memory, keys=keys, vote_share=VOTE_SHARE if learned else 0.0)
+        scale = KEY_TEMPERATURE / model.matcher.temperature.item()  # of the keys, whatever the vote's was
+        memory = replace(memory, keys=keys, vote_share=VOTE_SHARE * scale if learned else 0.0)
         return cls(model, support, named, memory, weights=weights_sample(model.encoder, model.support_encoder))
 
     @classmethod
@@ -75,7 +76,7 @@ class State:
         if self.learned:
             warnings.warn(
                 "the encoder was trained on these examples before it was loaded, so confidence is fitted on what it "
-                'knows and promises too much; adapt("encoder") and adapt("memory") before saving.',
+                'knows and promises too much; adapt("encoder") before saving fits both.',
                 stacklevel=3,
             )
             known = leave_one_out(keyed.memory, len(self.support), keyed._queries())

@@ -139,13 +139,10 @@ def represent(attention_weights: Tensor, support: Tensor) -> Tensor:
 
 def _peak(scores: Tensor, weights: Tensor) -> Tensor:
     """The largest score of each query, `(..., n_query, 1)`, taken out before exponentials."""
-    scores, counted = scores.detach(), weights > 0
-    if not bool(counted.all()):
-        scores = scores.masked_fill(~counted[..., None, :], -torch.inf)
-    return scores.amax(-1, keepdim=True)
+    return scores.detach().masked_fill(~(weights > 0)[..., None, :], -torch.inf).amax(-1, keepdim=True)
 
 
 def _exp_below(scores: Tensor, peak: Tensor) -> Tensor:
-    """Return exp(s - peak), at most 1; of a large support set in place, where no gradient needs what was before."""
+    """Return exp(s - peak), at most 1; in place where no gradient needs what was before."""
     below = scores - peak
     return torch.exp(below.clamp_max(0)) if below.requires_grad else below.clamp_max_(0).exp_()

@@ -54,17 +54,17 @@ def largest_share(labels: Labels) -> Tensor:
 
 
 def sum_by_class(values: Tensor, labels: Labels, weights: Tensor) -> Tensor:
-    """Return Σ_i w_i y_ic v_i `(..., n, n_way)` of values `(..., n, n_support)`.
+    """Return Σ_i w_i y_ic v_i `(..., n, n_way)` of values `(..., n, n_support)`; of class numbers `(n, n_support)`.
 
     >>> sum_by_class(torch.tensor([[1.0, 2.0, 4.0]]), OneHot(torch.tensor([0, 1, 0]), 2), torch.ones(3))
     tensor([[5., 2.]])
     """
     if isinstance(labels, Tensor):
         return values @ (labels * weights[..., None])
-    if not bool((weights == 1).all()):
-        values = values * weights
+    if values.is_cuda:  # sums over indices come out in any order there
+        return values @ (label_table(labels).to(values) * weights[:, None])
     sums = values.new_zeros(labels.n_way, len(values))
-    return sums.index_add_(0, labels.numbers, values.mT).mT
+    return sums.index_add_(0, labels.numbers, (values * weights).mT).mT
 
 
 def class_sizes(labels: Labels, weights: Tensor) -> Tensor:

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
 from fewtext.inference.classifier import FewShotClassifier
+from fewtext.inference.keys import KEY_TEMPERATURE, VOTE_SHARE
+from fewtext.models.modeling import MatchingNetwork
 
 TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
 
@@ -131,3 +134,41 @@ def test_texts_of_no_class_stay_through_every_change(minilm, tmp_path):
     assert removed.confidence.thresholds == pytest.approx(thresholds, abs=1e-4)
     assert removed.adapt("memory").support.unknown == ("what is the weather", "tell me a joke")
     assert FewShotClassifier(minilm).fit(TEXTS, LABELS).confidence.thresholds != pytest.approx(thresholds, abs=1e-3)
+
+
+def test_the_vote_stands_beside_the_keys_while_the_encoder_has_learned_examples_that_are_there(model, tmp_path):
+    def share(clf):
+        return clf._state.memory.vote_share
+
+    clf = FewShotClassifier(model).fit(TEXTS, LABELS)
+    assert share(clf) == 0 and share(clf.adapt("memory")) == 0
+    expected = VOTE_SHARE * KEY_TEMPERATURE / (model.matcher.temperature.item() / 2)  # adapting halves the temperature
+    assert share(clf.adapt("encoder", rounds=1)) == pytest.approx(expected)
+    assert clf._state.before.memory.vote_share == 0 and clf._state.before.is_adapted
+    assert share(clf.add(["hello", "good day"], "greet")) == pytest.approx(expected)
+    clf.save_pretrained(tmp_path / "bot")
+    again = FewShotClassifier.from_pretrained(tmp_path / "bot")
+    assert share(again) == pytest.approx(expected) and again._state.is_adapted
+    np.testing.assert_allclose(
+        again.predict_proba(["hello", "where"]), clf.predict_proba(["hello", "where"]), atol=1e-5
+    )
+    again.fit(["one", "two", "three", "four"], [*"aabb"])
+    assert share(again) == 0
+
+
+def test_what_confidence_was_saved_outlives_another_adaptation(model, data, tmp_path):
+    clf = FewShotClassifier(model).fit(*data).adapt("encoder", rounds=1)
+    clf.save_pretrained(tmp_path / "bot")
+    for change in (
+        lambda bot: bot.adapt("encoder", rounds=1).adapt("encoder", rounds=1),
+        lambda bot: bot.adapt("encoder", rounds=1).reset(),
+        lambda bot: bot.reset(),
+    ):
+        assert change(FewShotClassifier.from_pretrained(tmp_path / "bot")).confidence == clf.confidence
+
+
+def test_several_labels_in_half_precision(encoder_folder):
+    model = MatchingNetwork.from_encoder(encoder_folder).to(torch.bfloat16)
+    clf = FewShotClassifier(model).fit(TEXTS, [["t", "r"], ["t"], ["r"], ["r"]])
+    assert clf.predict_proba(["hello"]).shape == (1, 2) and np.isfinite(clf.predict_proba(["hello"])).all()
+    assert clf.explain("hello").evidence

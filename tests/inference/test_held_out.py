@@ -5,6 +5,8 @@ import torch
 from fewtext.inference import held_out as module
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.inference.held_out import ROUNDS, fold_numbers
+from fewtext.inference.memory import Memory
+from fewtext.models.one_hot import OneHot
 
 
 @pytest.mark.parametrize("adaptation", [None, "memory"])
@@ -73,10 +75,22 @@ def test_of_a_large_support_set_a_part_is_asked_and_answers_the_same(minilm, int
     clf = FewShotClassifier(minilm).fit(*zip(*pairs, strict=True))
     part, asked = clf._state.held_out, []
     assert part.log_probs.shape == (ROUNDS, 12, 8) and not part.complete
-    for row in part.log_probs[0]:  # in the order of the support set, the first fold whole
+    for row in part.log_probs[0]:  # in the order of the support set
         [same] = [i for i in range(len(pairs)) if torch.allclose(whole.log_probs[0, i], row, atol=1e-5)]
         asked.append(same)
-    assert asked == sorted(asked)
-    assert torch.bincount(whole.truth[asked]).min() >= 1
+    assert asked == sorted(set(asked)) and torch.equal(part.truth, whole.truth[asked])
     assert clf._state.all_held_out.complete and clf._state.all_held_out.log_probs.shape == whole.log_probs.shape
     assert len(clf.diagnose().doubtful) == len(pairs) and clf.confidence.n == 12
+
+
+def test_the_part_that_is_asked_is_like_the_whole(model):
+    """Classes of one example, which only their names can answer, are no larger a share of it than of the whole."""
+    n, n_rare = 4000, 100
+    numbers = torch.cat([torch.arange(n - n_rare) % 4, 4 + torch.arange(n_rare)])
+    torch.manual_seed(0)
+    memory = Memory.build(model.matcher, torch.randn(n, 32), OneHot(numbers, 4 + n_rare), torch.ones(n))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "EXAMPLE_ANSWERS", 400 * n)
+        part = module.leave_one_out(memory, n, memory.examples)
+    rare = (part.truth >= 4).double().mean().item()
+    assert part.log_probs.shape[1] == 400 and rare == pytest.approx(n_rare / n, abs=0.02)
