@@ -55,10 +55,12 @@ class State:
         examples, labels, weights = counted_tensors(support, named, model.config.name_weight)
         device = model.device
         memory = Memory.build(model.matcher, examples.to(device), labels.to(device), weights.to(device))
-        learned = not model.fine_tuned_on.isdisjoint(support.ids)
+        memory = replace(memory, keys=keys)
+        state = cls(model, support, named, memory, weights=weights_sample(model.encoder, model.support_encoder))
+        if not state.learned:
+            return state
         scale = KEY_TEMPERATURE / model.matcher.temperature.item()  # of the keys, whatever the vote's was
-        memory = replace(memory, keys=keys, vote_share=VOTE_SHARE * scale if learned else 0.0)
-        return cls(model, support, named, memory, weights=weights_sample(model.encoder, model.support_encoder))
+        return replace(state, memory=replace(memory, vote_share=VOTE_SHARE * scale))
 
     @classmethod
     def embed(
