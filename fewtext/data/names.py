@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 def readable_name(label: str) -> str:
@@ -34,7 +35,11 @@ def names_are_words(labels: Iterable[str]) -> bool:
     >>> names_are_words(["card_arrival", "top-up"]), names_are_words(["0", "1"]), names_are_words(["class 3"])
     (True, False, False)
     """
-    empty = re.compile(r"(label|class|category|cluster|intent|topic|group|id)?[\W\d_]*", re.IGNORECASE)
-    names = list(labels)
-    words = [not empty.fullmatch(name) and bool(re.search(r"[^\W\d_]{2}", name)) for name in names]
-    return bool(names) and sum(words) >= 0.9 * len(words)
+    words = [_is_words(name) for name in labels]
+    return bool(words) and sum(words) >= 0.9 * len(words)
+
+
+@lru_cache(maxsize=65_536)  # asked of every class again whenever one is added
+def _is_words(name: str) -> bool:
+    empty = re.fullmatch(r"(label|class|category|cluster|intent|topic|group|id)?[\W\d_]*", name, re.IGNORECASE)
+    return not empty and bool(re.search(r"[^\W\d_]{2}", name))

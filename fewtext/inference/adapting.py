@@ -61,7 +61,7 @@ class Adapting(Editing):
         """Go back to what `fit` gave: the examples stay, keys and adapted encoder go."""
         state, model = self._ready(), self.base_network()
         support = state.support if state.model is model else state.support.without_vectors()
-        reset = State.embed(model, support, self.label_names)
+        reset = State.embed(model, support, self.label_names, self._large())
         if reset.learned:  # by what the classifier was loaded from: there is nothing before it to go back to
             reset = replace(reset, stored=state.confidence)
         self._state = reset
@@ -88,9 +88,10 @@ class Adapting(Editing):
     ) -> State:
         if method == "memory":
             return state.adapted()
+        state.check_small("adapt")
         base = self.base_network()
         support = state.support if state.model is base else state.support.without_vectors()
-        before = State.embed(base, support, self.label_names)
+        before = State.embed(base, support, self.label_names, self._large())
         if before.learned:  # by what the classifier was loaded from
             before = replace(before, stored=state.confidence)
         model = adapt_encoder(base, before.support, before.named, settings, show_progress)

@@ -17,7 +17,8 @@ from fewtext.inference.confidence import Confidence, check_abstain
 from fewtext.inference.editing import Editing
 from fewtext.inference.explanation import Explanation, explained
 from fewtext.inference.labels import label_shares
-from fewtext.inference.memory import Answers
+from fewtext.inference.large_memory import LargeMemory
+from fewtext.inference.memory import Answers, Memory
 
 Prediction = dict[str, Any]
 
@@ -44,9 +45,14 @@ class Answering(Editing):
         support, confidence = state.support, state.confidence
         names = [[str(label), name] for label, name in support.names.items()]
         fitted = [state.named, state.is_adapted, confidence.n, round(confidence.temperature, 2)]
-        told = [support.ids, names, sorted(support.descriptions.values()), fitted]
+        told = [list(support.ids), names, sorted(support.descriptions.values()), fitted]
         weights = [] if state.weights is None else state.weights.tolist()
         return hashlib.sha256(json.dumps([told, weights]).encode()).hexdigest()[:16]
+
+    @property
+    def memory(self) -> Memory | LargeMemory:
+        """What texts are compared with, as tensors: it answers queries that are embedded already."""
+        return self._ready().memory
 
     @property
     def confidence(self) -> Confidence:

@@ -17,6 +17,7 @@ from fewtext.inference.adapting import Adapting
 from fewtext.inference.answering import Answering
 from fewtext.inference.cache import CACHED_TEXTS, VectorCache
 from fewtext.inference.confidence import check_abstain
+from fewtext.inference.large import LARGE
 from fewtext.inference.publishing import Publishing
 from fewtext.inference.similarity import Similarity
 from fewtext.inference.state import State, warn_repeated
@@ -42,6 +43,12 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         abstain_by: `membership` (does the text resemble the examples at all), `confidence` (probability of the
             best class) or `margin` (its lead over the second).
         cache_size: Texts whose embeddings are kept after they were asked, so that they are not encoded again.
+        large_size: Examples, of one class each, from which a support set is large: kept in columns, compared with the
+            cosine kernel by centering alone, without full context. It cannot be adapted or diagnosed.
+        search: How the examples of a large support set are compared with: `exact` (all, in blocks), `index` (the
+            nearest, found by FAISS; the others by the mean of their class), or `auto`: `index` where the extra `faiss`
+            is installed.
+        precision: In which the embeddings of a large support set are kept: `float32`, `float16` or `int8`.
 
     >>> clf = FewShotClassifier.from_pretrained()
     >>> texts = ["where is my parcel", "it has not arrived", "i want my money back", "how do i return this"]
@@ -59,6 +66,9 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         abstain: str | float | None = None,
         abstain_by: str = "membership",
         cache_size: int = CACHED_TEXTS,
+        large_size: int = LARGE,
+        search: str = "auto",
+        precision: str = "float16",
     ) -> None:
         self.model = model
         self.label_names = label_names
@@ -66,6 +76,9 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         self.abstain = abstain
         self.abstain_by = abstain_by
         self.cache_size = cache_size
+        self.large_size = large_size
+        self.search = search
+        self.precision = precision
 
     @classmethod
     def from_pretrained(
@@ -167,9 +180,10 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
             support = support.without_vectors()
         elif known is None:
             support.check_has_texts()
-        state = State.embed(model, support, self.label_names, known)
+        state = State.embed(model, support, self.label_names, self._large(), known=known)
         if self.adaptation is not None:
             state = self._adapted(state, self.adaptation, EncoderAdaptation())
+        _ = state.memory  # what can fail, fails before the change
         self._state = state
         return self
 
@@ -222,6 +236,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
             raise ValueError(f"adaptation is {self.adaptation!r}; it is None, 'memory' or 'encoder'.")
         check_abstain(self.abstain, self.abstain_by)
         VectorCache(self.cache_size)
+        self._large()
 
     def _parameters(self) -> dict[str, Any]:
         """The parameters that are saved: all but the model."""

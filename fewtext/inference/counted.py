@@ -30,7 +30,7 @@ def counted_tensors(support: SupportSet, use_names: bool, name_weight: float) ->
 
     An example weighs 1, a name or description `name_weight`.
     """
-    assert support.vectors is not None
+    assert isinstance(support.vectors, Tensor)
     texts, _ = support.class_texts(use_names)
     vectors, weights = support.vectors, support.vectors.new_ones(len(support))
     if texts:

@@ -38,6 +38,7 @@ def diagnose(state: State, pool: Iterable[str] = (), n_next: int = 10) -> Diagno
         TypeError: a text of the pool that is not a string, with its row.
     """
     texts = check_texts(pool, "pool")
+    state.check_small("diagnose")
     held_out = state.all_held_out
     if held_out is None and state.learned:
         raise ValueError(
@@ -64,7 +65,7 @@ def diagnose(state: State, pool: Iterable[str] = (), n_next: int = 10) -> Diagno
         next_texts=_next_texts(state, texts, n_next) if texts else (),
         confusion=matrix,
         attention=_mean_by_class(probabilities, truth, len(classes)),
-        vectors=normalize(state.memory.in_context[: len(support)], dim=-1).float().cpu().numpy(),
+        vectors=normalize(state.small_memory.in_context[: len(support)], dim=-1).float().cpu().numpy(),
         of_class=truth,
         duplicates=len(support.duplicates),
         contradictions=len(support.contradictions),
@@ -119,7 +120,7 @@ def _doubtful(support: SupportSet, held_out: HeldOut, probabilities: NDArray[np.
 def _redundant(state: State) -> tuple[Redundant, ...]:
     """Examples that say what another of their class says, the most alike first."""
     support = state.support
-    vectors = normalize(state.memory.examples[: len(support)], dim=-1).float()
+    vectors = normalize(state.small_memory.examples[: len(support)], dim=-1).float()
     found = []
     for label in support.classes:
         rows = support.rows_of(label)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fewtext.inference.cache import VectorCache
 from fewtext.inference.labels import Label, ordered_classes
+from fewtext.inference.large import LargeSettings
 from fewtext.inference.state import State, embedded, warn_repeated
 from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
@@ -23,6 +24,9 @@ class Editing:
     label_names: bool | str
     adaptation: str | None
     cache_size: int
+    large_size: int
+    search: str
+    precision: str
     _state: State | None = None
     _cache: VectorCache | None = None
 
@@ -104,12 +108,17 @@ class Editing:
     def _remember(self, support: SupportSet) -> None:
         """Take over a changed support set, once everything that follows from it is there."""
         if self._state is not None:
-            if not self._state.is_current:  # the model was trained in place
+            state = self._state.changed(support, self.label_names)
+            if state.weights is not self._state.weights:  # the model was trained in place
                 self.cache.clear()
-            self._state = self._state.changed(support, self.label_names)
-            return
-        state = State.embed(self.network, support, self.label_names)
-        self._state = state.adapted() if self.adaptation == "memory" else state
+        else:
+            state = State.embed(self.network, support, self.label_names, self._large())
+            state = state.adapted() if self.adaptation == "memory" else state
+        _ = state.memory  # what can fail, fails before the change
+        self._state = state
+
+    def _large(self) -> LargeSettings:
+        return LargeSettings(self.search, self.precision, self.large_size)
 
     def _support(self) -> SupportSet:
         return self._fitted().support

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fewtext.data.names import one_line
-from fewtext.inference.labels import Label
+from fewtext.inference.labels import Label, given_label
 from fewtext.inference.state import State
 
 
@@ -65,17 +64,21 @@ class Explanation:
 def explained(texts: Sequence[str], queries: Tensor, state: State, top_k: int | None) -> list[Explanation]:
     """Return the answers to texts, whose embeddings f' are `queries` `(n_texts, dim)`, with their evidence."""
     probabilities = state.confidence.probabilities(state.memory.answer(queries).log_probs)
-    attention = state.memory.attention(queries, torch.from_numpy(probabilities).to(queries.device).log())
-    support = state.support
-    names, of_names = support.class_texts(state.named)
-    ids: list[str | None] = [*support.ids, *(None for _ in names)]
-    examples = list(zip([*support.texts, *names], [*support.labels, *of_names], ids, strict=True))
+    log_probs = torch.from_numpy(probabilities).to(queries.device).log()
+    weightiest, parts = state.memory.weightiest(queries, log_probs, top_k)
     explanations = []
-    for text, scores, shares in zip(texts, probabilities, attention.float().cpu().numpy(), strict=True):
-        evidence = []
-        for i in np.argsort(-shares, kind="stable")[:top_k]:
-            example, label, own = examples[i]
-            evidence.append(Evidence(example, label, float(shares[i]), own is None, own))
+    for text, scores, rows, own in zip(texts, probabilities, weightiest.tolist(), parts.tolist(), strict=True):
+        evidence = tuple(_evidence(state, row, part) for row, part in zip(rows, own, strict=True))
         best = int(scores.argmax())
-        explanations.append(Explanation(text, support.classes[best], float(scores[best]), tuple(evidence)))
+        explanations.append(Explanation(text, state.support.classes[best], float(scores[best]), evidence))
     return explanations
+
+
+def _evidence(state: State, row: int, part: float) -> Evidence:
+    """Return an example, or after these a name or description, as evidence."""
+    support = state.support
+    if row < len(support):
+        label = given_label(support.shares[row], support.several)
+        return Evidence(support.texts[row], label, part, False, support.ids[row])
+    names, of_names = support.class_texts(state.named)
+    return Evidence(names[row - len(support)], of_names[row - len(support)], part, True)

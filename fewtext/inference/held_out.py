@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from fewtext.evaluation.statistics import Estimate, proportion
+from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Memory
 from fewtext.models.one_hot import classes_present, label_table, largest_share
 
@@ -108,6 +109,36 @@ def leave_one_out(memory: Memory, n_examples: int, queries: Tensor, ask_all: boo
             log_probs[number, places] = answers.log_probs.masked_fill(absent, -torch.inf)
             familiarity[number, places] = answers.familiarity
     return HeldOut(log_probs, familiarity, label_table(labels[torch.from_numpy(asked)]), len(asked) == n)
+
+
+LARGE_ASKED = 2_000
+"""Examples of a large support set that are asked: their accuracy is known to a point."""
+
+
+def some_examples(n: int) -> NDArray[np.int64]:
+    """Return the rows of the examples of a large support set that are asked, in order."""
+    return np.sort(np.random.default_rng(0).permutation(n)[:LARGE_ASKED])
+
+
+def leave_each_out(memory: LargeMemory, asked: NDArray[np.int64], queries: Tensor) -> HeldOut | None:
+    """Answer some examples of a large support set by all the others.
+
+    Where classes have many examples, one that lacks its own is at no disadvantage.
+
+    Args:
+        memory: What is asked.
+        asked: The rows of the examples.
+        queries: `(n_asked, dim)` their embeddings f'.
+
+    Returns:
+        None for one class.
+    """
+    if len(memory.classes) < 2:
+        return None
+    answers = memory.answer(queries, asked)
+    of = memory.numbers[torch.from_numpy(memory.vectors.kept[asked])]
+    labels = torch.nn.functional.one_hot(of, len(memory.classes)).float()
+    return HeldOut(answers.log_probs[None], answers.familiarity[None], labels, len(asked) == len(memory.vectors))
 
 
 def fold_numbers(classes: NDArray[np.int64], folds: int, order: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from fewtext.inference.rows import rows_among
 
 
 def example_id(text: str, label: str) -> str:
@@ -31,3 +33,14 @@ def distinct_ids(ids: Iterable[str]) -> tuple[str, ...]:
         last[one] = number
         distinct[new] = None
     return tuple(distinct)
+
+
+def ids_beside(known: Sequence[str], ids: Sequence[str]) -> tuple[str, ...]:
+    """Return ids that none of the known has: numbered where they occur again.
+
+    >>> ids_beside(["x", "y"], ["x", "z"])
+    ('x-2', 'z')
+    """
+    if not len(rows_among(known, set(ids))):
+        return distinct_ids(ids)
+    return distinct_ids([*known, *ids])[len(known) :]

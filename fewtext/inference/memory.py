@@ -71,6 +71,11 @@ class Memory:
             return Answers(queries.new_zeros(0, self.labels.shape[1]), queries.new_zeros(0))
         return Answers(torch.cat([p.log_probs for p in parts]), torch.cat([p.familiarity for p in parts]))
 
+    def weightiest(self, queries: Tensor, log_probs: Tensor, top_k: int | None) -> tuple[Tensor, Tensor]:
+        """Return the rows of the weightiest examples and their parts in answers, `(n_query, k)`, the largest first."""
+        parts, rows = self.attention(queries, log_probs).sort(dim=-1, descending=True, stable=True)
+        return rows[:, :top_k], parts[:, :top_k]
+
     @torch.inference_mode()
     def attention(self, queries: Tensor, log_probs: Tensor) -> Tensor:
         """Return the part of each example in answers of `log_probs` `(n_query, n_way)`, `(n_query, n)`."""

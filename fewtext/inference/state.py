@@ -7,15 +7,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fewtext.data.names import names_are_words
 from fewtext.inference.confidence import Confidence
 from fewtext.inference.counted import counted_tensors, counted_texts
-from fewtext.inference.held_out import HeldOut, leave_one_out
+from fewtext.inference.growing import large_memory
+from fewtext.inference.held_out import HeldOut, leave_each_out, leave_one_out, some_examples
 from fewtext.inference.keys import KEY_TEMPERATURE, VOTE_SHARE, ClassKeys
+from fewtext.inference.labels import given_label
+from fewtext.inference.large import BY_DEFAULT, LargeSettings, enlarged
+from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Memory
+from fewtext.inference.repeats import contradicting, repeated
+from fewtext.inference.rows import rows_among, some_vectors
 from fewtext.inference.support import SupportSet
 from fewtext.models.layers import weights_sample
 from fewtext.models.modeling import MatchingNetwork
@@ -29,49 +36,89 @@ class State:
         model: The Matching Network that embedded it.
         support: The support set, embedded.
         named: Whether class names count as examples.
-        memory: What queries are matched with.
+        large: How a large support set is kept and searched.
+        keys: Class keys, where it was adapted.
         queries: `(n, dim)` embeddings f' of what is in the memory; the same as its examples where the encoder
             is shared.
         stored: The confidence that was saved, so that it need not be fitted again.
         before: The state before the encoder learned the examples: what leaves them out truly.
         weights: A sample of the model's weights when the examples were embedded.
+        searched: The memory of a large support set, which is taken over from state to state.
     """
 
     model: MatchingNetwork
     support: SupportSet
     named: bool
-    memory: Memory
+    large: LargeSettings = BY_DEFAULT
+    keys: ClassKeys | None = None
     queries: Tensor | None = None
     stored: Confidence | None = None
     before: State | None = None
     weights: Tensor | None = None
+    searched: LargeMemory | None = None
 
     @classmethod
     def of(
-        cls, model: MatchingNetwork, support: SupportSet, label_names: bool | str, keys: ClassKeys | None = None
+        cls,
+        model: MatchingNetwork,
+        support: SupportSet,
+        label_names: bool | str,
+        large: LargeSettings = BY_DEFAULT,
+        *,
+        keys: ClassKeys | None = None,
+        weights: Tensor | None = None,
+        known: LargeMemory | None = None,
     ) -> State:
-        """Return the state of an embedded support set; raises `ValueError` for a class that nothing stands for."""
+        """Return the state of an embedded support set; raises `ValueError` for a class that nothing stands for.
+
+        Args:
+            model: What embedded it.
+            support: The support set.
+            label_names: Whether class names count.
+            large: How a large one is kept and searched.
+            keys: Class keys.
+            weights: A sample of the model's weights, where it was taken already.
+            known: The memory of a large support set that this one came from.
+        """
         named = names_count(support, label_names)
-        examples, labels, weights = counted_tensors(support, named, model.config.name_weight)
-        device = model.device
-        memory = Memory.build(model.matcher, examples.to(device), labels.to(device), weights.to(device))
-        memory = replace(memory, keys=keys)
-        state = cls(model, support, named, memory, weights=weights_sample(model.encoder, model.support_encoder))
-        if not state.learned:
-            return state
-        scale = KEY_TEMPERATURE / model.matcher.temperature.item()  # of the keys, whatever the vote's was
-        return replace(state, memory=replace(memory, vote_share=VOTE_SHARE * scale))
+        weights = weights_sample(model.encoder, model.support_encoder) if weights is None else weights
+        if model.config.kernel != "cosine" or not large.apply_to(support.shares):
+            return cls(model, support, named, large, keys, weights=weights)
+        support = enlarged(support, large.precision)
+        memory = large_memory(model, support, named, large.by_index, known)
+        return cls(model, support, named, large, weights=weights, searched=memory)
 
     @classmethod
     def embed(
-        cls, model: MatchingNetwork, support: SupportSet, label_names: bool | str, known: SupportSet | None = None
+        cls,
+        model: MatchingNetwork,
+        support: SupportSet,
+        label_names: bool | str,
+        large: LargeSettings = BY_DEFAULT,
+        *,
+        known: SupportSet | None = None,
     ) -> State:
         """Return the state of a support set; what `known` has embeddings of is not embedded again."""
         names_count(support, label_names)
-        return cls.of(model, embedded(model, support, label_names, known), label_names)
+        return cls.of(model, embedded(model, support, label_names, known), label_names, large)
+
+    @property
+    def memory(self) -> Memory | LargeMemory:
+        """What queries are matched with."""
+        return self.small_memory if self.searched is None else self.searched
+
+    @cached_property
+    def small_memory(self) -> Memory:
+        """What queries are matched with, unless the support set is large; made when the first is asked."""
+        examples, labels, weights = counted_tensors(self.support, self.named, self.model.config.name_weight)
+        device = self.model.device
+        memory = Memory.build(self.model.matcher, examples.to(device), labels.to(device), weights.to(device))
+        scale = KEY_TEMPERATURE / self.model.matcher.temperature.item()  # of the keys, whatever the vote's was
+        return replace(memory, keys=self.keys, vote_share=VOTE_SHARE * scale if self.learned else 0.0)
 
     def adapted(self) -> State:
         """Return the state with class keys fitted to the examples."""
+        self.check_small("adapt")
         keyed = self._keyed()
         if self.before is not None:
             return replace(keyed, before=self.before if self.before.learned else self.before.adapted())
@@ -81,17 +128,18 @@ class State:
                 'knows and promises too much; adapt("encoder") before saving fits both.',
                 stacklevel=3,
             )
-            known = leave_one_out(keyed.memory, len(self.support), keyed._queries())
-            return replace(keyed, stored=Confidence.fit(known, several=self.support.several))
+            return replace(keyed, stored=Confidence.fit(keyed.left_out(), several=self.support.several))
         return keyed
 
     def changed(self, support: SupportSet, label_names: bool | str) -> State:
         """Return the state of a changed support set, adapted again where it was."""
         if self.is_current:
-            state = State.embed(self.model, support, label_names, known=self.support)
+            names_count(support, label_names)
+            support = embedded(self.model, support, label_names, self.support)
+            state = State.of(self.model, support, label_names, self.large, weights=self.weights, known=self.searched)
         else:
             support.check_has_texts()
-            state = State.embed(self.model, support.without_vectors(), label_names)
+            state = State.embed(self.model, support.without_vectors(), label_names, self.large)
         state = state._keyed() if self.is_adapted else state
         if self.before is not None:
             return replace(state, before=self.before.changed(support.without_vectors(), label_names))
@@ -99,7 +147,15 @@ class State:
 
     def learned_by(self, model: MatchingNetwork, label_names: bool | str) -> State:
         """Return the state of a model whose encoder was trained on these examples."""
-        return replace(State.embed(model, self.support.without_vectors(), label_names), before=self)
+        return replace(State.embed(model, self.support.without_vectors(), label_names, self.large), before=self)
+
+    def check_small(self, what: str) -> None:
+        """Raise `ValueError` where the support set is large."""
+        if self.support.is_large:
+            raise ValueError(
+                f"{what} compares the examples with each other, and {len(self.support):,} of one class each are too "
+                f"many: fit a part of them, or set large_size in FewShotClassifier above their number."
+            )
 
     @property
     def is_current(self) -> bool:
@@ -111,12 +167,12 @@ class State:
     @property
     def is_adapted(self) -> bool:
         """Whether the memory has class keys."""
-        return self.memory.keys is not None
+        return self.keys is not None
 
-    @property
+    @cached_property
     def learned(self) -> bool:
         """Whether the encoder was trained on examples among these; then leaving them out promises too much."""
-        return not self.model.fine_tuned_on.isdisjoint(self.support.ids)
+        return bool(self.model.fine_tuned_on) and bool(len(rows_among(self.support.ids, self.model.fine_tuned_on)))
 
     @cached_property
     def held_out(self) -> HeldOut | None:
@@ -126,7 +182,7 @@ class State:
         """
         if self.learned:
             return None if self.before is None else self.before.held_out
-        return leave_one_out(self.memory, len(self.support), self._queries())
+        return self.left_out()
 
     @cached_property
     def all_held_out(self) -> HeldOut | None:
@@ -135,7 +191,20 @@ class State:
             return None if self.before is None else self.before.all_held_out
         if self.held_out is None or self.held_out.complete:
             return self.held_out
-        return leave_one_out(self.memory, len(self.support), self._queries(), ask_all=True)
+        return self.left_out(ask_all=True)
+
+    def left_out(self, ask_all: bool = False) -> HeldOut | None:
+        """Ask examples of the others, whether or not the encoder has learned them; all, or a part of many."""
+        memory = self.searched
+        if memory is None:
+            return leave_one_out(self.small_memory, len(self.support), self._queries(), ask_all)
+        asked = some_examples(len(self.support))
+        if self.model.support_encoder is None:
+            queries = some_vectors(memory.vectors, asked)
+        else:
+            self.support.check_has_texts()
+            queries = self.model.embed([self.support.texts[row] for row in asked.tolist()])
+        return leave_each_out(memory, asked, queries)
 
     @cached_property
     def confidence(self) -> Confidence:
@@ -150,13 +219,13 @@ class State:
 
     def _keyed(self) -> State:
         queries = self._queries()
-        return replace(self, memory=self.memory.adapted(queries), queries=queries, stored=None)
+        return replace(self, keys=self.small_memory.adapted(queries).keys, queries=queries, stored=None)
 
     def _queries(self) -> Tensor:
         if self.queries is not None:
             return self.queries
         if self.model.support_encoder is None:
-            return self.memory.examples
+            return self.small_memory.examples
         self.support.check_has_texts()
         return self.model.embed(counted_texts(self.support, self.named))
 
@@ -164,13 +233,15 @@ class State:
 def names_count(support: SupportSet, label_names: bool | str) -> bool:
     """Tell whether class names count as examples; raises `ValueError` for a class that nothing stands for."""
     named = names_are_words(support.names.values()) if label_names == "auto" else bool(label_names)
-    have = {label for shares in support.shares for label in shares} | set(support.descriptions)
-    if not named and (bare := [label for label in support.classes if label not in have]):
+    if named:
+        return True
+    have = support.classes_with_examples | set(support.descriptions)
+    if bare := [label for label in support.classes if label not in have]:
         raise ValueError(
             f"the class {bare[0]!r} has neither an example nor a description, and class names do not count as "
             "examples here: give it one, or set label_names=True."
         )
-    return named
+    return False
 
 
 def embedded(
@@ -185,46 +256,47 @@ def embedded(
         known: An embedded support set that this one will join or came from.
     """
     have: dict[str, Tensor] = {**(known.class_vectors if known is not None else {}), **support.class_vectors}
-    rows: dict[str, int] = {}
-    if known is not None and known.vectors is not None:
-        rows = {text: i for i, text in enumerate(known.texts) if text}
     names = support.names.values() if label_names is not False else ()
     wanted = {*names, *support.descriptions.values()}
-    new_class_texts = sorted(wanted - set(have))
+    new_class_texts = sorted(wanted - have.keys())
+    rows: dict[str, int] = {}
+    if support.vectors is None and known is not None and known.vectors is not None:
+        texts = set(support.texts) - {""}
+        rows = {known.texts[i]: i for i in rows_among(known.texts, texts).tolist()}
     new_texts = [] if support.vectors is not None else [text for text in support.texts if text not in rows]
     fresh = list(dict.fromkeys([*new_texts, *new_class_texts]))
     vectors = model.embed(fresh, support=True).cpu()
-    found = dict(zip(fresh, vectors, strict=True))
-    class_vectors = {text: found[text] if text in found else have[text] for text in wanted}
+    place = {text: i for i, text in enumerate(fresh)}
+    class_vectors = {text: have[text] if text in have else vectors[place[text]].clone() for text in wanted}
     if support.vectors is not None:
         return replace(support, class_vectors=class_vectors)
-    lookup = known.vectors if known is not None else None
-    table = [found[text] if text in found else lookup[rows[text]] for text in support.texts]  # type: ignore[index]
-    stacked = torch.stack(table) if table else vectors.new_zeros(0, model.config.embedding_size)
-    return replace(support, vectors=stacked, class_vectors=class_vectors)
+    table = vectors.new_empty(len(support), model.config.embedding_size)
+    is_new = np.array([text in place for text in support.texts], dtype=bool)
+    table[torch.from_numpy(is_new)] = vectors[[place[text] for text in support.texts if text in place]]
+    if rows:
+        assert known is not None and known.vectors is not None
+        old = np.array([rows[text] for text in support.texts if text not in place], dtype=np.int64)
+        table[torch.from_numpy(~is_new)] = some_vectors(known.vectors, old)
+    return replace(support, vectors=table, class_vectors=class_vectors)
 
 
 def warn_repeated(support: SupportSet, among: Iterable[str] | None = None) -> None:
     """Warn about texts that are there twice, and about those that say different things."""
-    concerned = None if among is None else set(among)
-
-    def first(groups: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-        return [rows for rows in groups if concerned is None or support.texts[rows[0]] in concerned]
-
-    contradictions = first(support.contradictions)
+    twice = repeated(support.texts, None if among is None else set(among))
+    contradictions = contradicting(twice, support.shares)
     if contradictions:
         rows = contradictions[0]
-        labels = sorted({str(support.labels[i]) for i in rows})
+        labels = sorted({str(given_label(support.shares[i], support.several)) for i in rows})
         warnings.warn(
             f"{len(contradictions)} text(s) stand under several labels, such as {support.texts[rows[0]]!r} under "
             f"{' and '.join(labels)}: remove one of them (ids {', '.join(support.ids[i] for i in rows)}), or give the "
             "text a list of labels.",
             stacklevel=3,
         )
-    repeated = [rows for rows in first(support.duplicates) if rows not in contradictions]
-    if repeated:
+    same = [rows for rows in twice if rows not in contradictions]
+    if same:
         warnings.warn(
-            f"{len(repeated)} text(s) are there more than once under one label and count as often, such as "
-            f"{support.texts[repeated[0][0]]!r}.",
+            f"{len(same)} text(s) are there more than once under one label and count as often, such as "
+            f"{support.texts[same[0][0]]!r}.",
             stacklevel=3,
         )

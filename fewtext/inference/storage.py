@@ -15,6 +15,7 @@ from torch import Tensor
 from fewtext.folders import (
     CONFIDENCE_FILE,
     SUPPORT_FILES,
+    TABLE_FILE,
     TEXTS_FILE,
     VECTORS_FILE,
     check_model_folder,
@@ -25,9 +26,14 @@ from fewtext.folders import (
     replaced_folder,
 )
 from fewtext.inference.confidence import Confidence
+from fewtext.inference.growing import loaded_memory
 from fewtext.inference.keys import ClassKeys
-from fewtext.inference.state import State
+from fewtext.inference.large import LargeSettings
+from fewtext.inference.large_files import large_tensors, read_index, write_index
+from fewtext.inference.state import State, names_count
+from fewtext.inference.support import SupportSet
 from fewtext.inference.support_files import load_support, save_support
+from fewtext.models.layers import weights_sample
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
 
@@ -61,8 +67,11 @@ def save_classifier(
 def _write(folder: Path, state: State | None, parameters: Mapping[str, Any], include_texts: bool) -> None:
     if state is None:
         return
-    keys = state.memory.keys
+    keys = state.keys
     tensors = {} if keys is None else {"key_vectors": keys.vectors, "key_offsets": keys.offsets}
+    if state.searched is not None:
+        tensors |= large_tensors(state.support, state.searched)
+        write_index(state.searched, folder)
     if state.weights is not None:
         tensors["weights"] = state.weights
     settings = {**parameters, "fine_tuned_on": sorted(state.model.fine_tuned_on)}
@@ -76,7 +85,7 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
 
     Raises `ValueError` if its files are not of one save or do not fit the model.
     """
-    if not (folder / VECTORS_FILE).is_file() and not (folder / TEXTS_FILE).is_file():
+    if not any((folder / file).is_file() for file in (VECTORS_FILE, TEXTS_FILE, TABLE_FILE)):
         return None, {}
     support, parameters, tensors = load_support(folder, model.config.embedding_size)
     model.fine_tuned_on = frozenset(parameters.pop("fine_tuned_on", ()))
@@ -86,7 +95,12 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
         if vectors.shape != (n := len(support.classes), model.config.embedding_size) or offsets.shape != (n,):
             raise ValueError(f"{folder / VECTORS_FILE} is damaged: its class keys do not fit the {n} classes.")
         keys = ClassKeys(vectors.to(model.device), offsets.to(model.device))
-    state = State.of(model, support, parameters.get("label_names", "auto"), keys)
+    large = LargeSettings.of(parameters)
+    label_names = parameters.get("label_names", "auto")
+    if support.is_large:
+        state = _large_state(folder, model, support, label_names, large, tensors)
+    else:
+        state = State.of(model, support, label_names, large, keys=keys)
     saved, found = tensors.get("weights"), state.weights
     if saved is not None and found is not None and len(saved) and len(found) and not _alike(saved, found):
         raise ValueError(  # an ONNX encoder has no weights to compare
@@ -97,6 +111,26 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
     if not file.is_file():
         raise ValueError(f"{folder} lacks {CONFIDENCE_FILE}, a part of the support set.")
     return replace(state, stored=Confidence.from_json(read_json(file))), parameters
+
+
+def _large_state(
+    folder: Path,
+    model: MatchingNetwork,
+    support: SupportSet,
+    label_names: bool | str,
+    large: LargeSettings,
+    tensors: Mapping[str, Tensor],
+) -> State:
+    """Return the state of a large support set as it was saved."""
+    mean, sums = tensors.get("mean"), tensors.get("sums")
+    size = model.config.embedding_size
+    if mean is None or sums is None or mean.shape != (1, size) or sums.shape != (len(support.classes), size):
+        raise ValueError(f"{folder / VECTORS_FILE} is damaged: the sums of its classes do not fit them.")
+    named = names_count(support, label_names)
+    index = read_index(folder, len(support), size) if large.by_index else None
+    memory = loaded_memory(model, support, named, index, mean, sums)
+    weights = weights_sample(model.encoder, model.support_encoder)
+    return State(model, support, named, large, weights=weights, searched=memory)
 
 
 def _alike(saved: Tensor, found: Tensor) -> bool:

@@ -108,7 +108,31 @@ def vote_of_scores(
     if class_vote == "sum":
         everything = of_examples.masked_fill(~(weights > 0)[..., None, :], -torch.inf)
         return summed - torch.logsumexp(everything + weights.clamp_min(tiny).log()[..., None, :], -1)[..., None]
-    mean = summed - class_sizes(labels, weights)[..., None, :].clamp_min(tiny).log()
+    return vote_of_sums(summed, class_sizes(labels, weights)[..., None, :], of_prototypes, class_vote, prototype_share)
+
+
+def vote_of_sums(
+    summed: Tensor,
+    sizes: Tensor,
+    of_prototypes: Tensor | None,
+    class_vote: str,
+    prototype_share: Tensor | float = 0.0,
+) -> Tensor:
+    """Return the vote, as `vote`, where every example has one class and the classes are summed up already.
+
+    Args:
+        summed: `(..., n_query, n_way)` log Σ_i w_i exp(τ k(x, x_i)) over the examples of a class; -inf without any.
+        sizes: `(..., n_query or 1, n_way)` weight of the examples of each class.
+        of_prototypes: As in `vote_of_scores`.
+        class_vote: As in `vote`.
+        prototype_share: As in `vote`.
+    """
+    if class_vote == "sum":
+        return torch.log_softmax(summed, dim=-1)
+    if class_vote == "prototype":
+        assert of_prototypes is not None
+        return torch.log_softmax(of_prototypes.masked_fill(torch.isinf(summed), -torch.inf), dim=-1)
+    mean = summed - sizes.clamp_min(torch.finfo(summed.dtype).tiny).log()
     if class_vote == "mean":
         return torch.log_softmax(mean, dim=-1)
     assert of_prototypes is not None

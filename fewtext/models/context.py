@@ -21,7 +21,13 @@ class Center(nn.Module):
 
     def forward(self, vectors: Tensor, mean: Tensor) -> Tensor:
         """Return the vectors `(..., n, dim)` centered on the mean of the support set, `(..., 1, dim)`."""
-        return normalize(normalize(vectors, dim=-1) - self.share * mean, dim=-1)
+        return self.shifted(normalize(vectors, dim=-1), mean)
+
+    def shifted(self, directions: Tensor, mean: Tensor) -> Tensor:
+        """Return the same of vectors of length 1; in place where there are no gradients."""
+        if torch.is_grad_enabled():
+            return normalize(directions - self.share * mean, dim=-1)
+        return normalize(directions.sub_(self.share * mean), dim=-1, out=directions)
 
 
 def mean_direction(support: Tensor, weights: Tensor) -> Tensor:
@@ -29,8 +35,12 @@ def mean_direction(support: Tensor, weights: Tensor) -> Tensor:
 
     A mean of vectors of very different lengths would be that of the longest: all count by direction.
     """
-    total = weights.sum(-1)[..., None, None].clamp_min(torch.finfo(support.dtype).tiny)
-    return (weights[..., None, :] @ normalize(support, dim=-1)) / total
+    return _weighted_mean(normalize(support, dim=-1), weights)
+
+
+def _weighted_mean(directions: Tensor, weights: Tensor) -> Tensor:
+    total = weights.sum(-1)[..., None, None].clamp_min(torch.finfo(directions.dtype).tiny)
+    return (weights[..., None, :] @ directions) / total
 
 
 class FullContextEmbedding(nn.Module):
@@ -98,18 +108,18 @@ class Context(nn.Module):
 
     def embed_support(self, support: Tensor, weights: Tensor) -> Tensor:
         """Return g(x_i, S) `(n_episodes, n_support, dim)` for g'(x_i)."""
-        centered = self._centered(support, self.mean(support, weights))
+        centered = support
+        if self.center is not None:
+            directions = normalize(support, dim=-1)
+            centered = self.center.shifted(directions, _weighted_mean(directions, weights))
         return self.support_lstm(centered, weights) if self.support_lstm is not None else centered
 
     def embed_query(self, query: Tensor, mean: Tensor | None, support_in_context: Tensor, weights: Tensor) -> Tensor:
         """Return f(x, S) `(n_episodes, n_query, dim)` for f'(x), the `mean` of the support set, and g(x_i, S)."""
-        centered = self._centered(query, mean)
+        centered = query if self.center is None or mean is None else self.center(query, mean)
         if self.query_lstm is None:
             return centered
         return self.query_lstm(centered, support_in_context, weights)
-
-    def _centered(self, vectors: Tensor, mean: Tensor | None) -> Tensor:
-        return vectors if self.center is None or mean is None else self.center(vectors, mean)
 
 
 def _projection(size: int, embedding_size: int) -> nn.Module:

@@ -27,7 +27,10 @@ def test_parameters_and_clones(model, data):
     copy = clone(clf)
     assert copy.model is model and copy.support is None
     assert copy.get_params() == clf.get_params()
-    assert set(clf.get_params()) == {"model", "label_names", "adaptation", "abstain", "abstain_by", "cache_size"}
+    assert set(clf.get_params()) == {
+        "model", "label_names", "adaptation", "abstain", "abstain_by", "cache_size",
+        "large_size", "search", "precision",
+    }  # fmt: skip
     assert copy.set_params(abstain=0.2).abstain == 0.2 and clf.abstain == "auto"
     with pytest.raises(ValueError, match="abstain is 7"):
         clf.set_params(abstain=7).fit(*data)

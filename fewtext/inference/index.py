@@ -1,0 +1,142 @@
+"""The nearest of millions of vectors, by FAISS: inverted lists, of which a query reads a few."""
+
+from __future__ import annotations
+
+import shutil
+from importlib import import_module
+from importlib.util import find_spec
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+LISTS_READ = 32
+"""Inverted lists that a query reads, of about two square roots of the number of vectors."""
+
+POINTS_A_LIST = 64
+"""Vectors a list from which the lists are learned."""
+
+KINDS = {"float32": "Flat", "float16": "SQfp16", "int8": "SQ8"}
+"""How FAISS calls the precisions."""
+
+
+def faiss_is_installed() -> bool:
+    """Tell whether the extra `faiss` is there."""
+    return find_spec("faiss") is not None
+
+
+def load_faiss() -> Any:
+    """Return the module; raises `ImportError` where it is not installed."""
+    try:
+        return import_module("faiss")
+    except ImportError as error:
+        raise ImportError("search='index' needs the extra faiss: pip install 'fewtext[faiss]'") from error
+
+
+class VectorIndex:
+    """Vectors of length 1 by number, searched for the largest inner products; it only grows.
+
+    States of a classifier share it: each sees the vectors that it knows. What a file holds is mapped, not read, until
+    something is added.
+
+    Args:
+        index: The index of FAISS.
+        file: The file that it maps.
+    """
+
+    def __init__(self, index: Any, file: Path | None = None) -> None:
+        self._index = index
+        self._file = file
+        self.end = int(index.ntotal)  # above every number
+
+    @classmethod
+    def learned(cls, sample: Tensor, n: int, precision: str, seed: int = 0) -> VectorIndex:
+        """Return an empty index for `n` vectors like those of a sample `(n_sample, dim)`.
+
+        Raises `ImportError` where FAISS is not installed.
+        """
+        faiss = load_faiss()
+        lists = max(1, min(2 * isqrt(n), len(sample) // 39))  # FAISS warns below 39 a list
+        index = faiss.index_factory(sample.shape[1], f"IVF{lists},{KINDS[precision]}", faiss.METRIC_INNER_PRODUCT)
+        learner = faiss.extract_index_ivf(index)
+        learner.cp.seed, learner.cp.niter, learner.cp.max_points_per_centroid = seed, 10, POINTS_A_LIST
+        faiss.omp_set_num_threads(torch.get_num_threads())
+        index.train(sample.numpy())
+        return cls(index)
+
+    @staticmethod
+    def sample_size(n: int) -> int:
+        """Return from how many vectors the lists for `n` are learned."""
+        return min(n, POINTS_A_LIST * 2 * isqrt(n))
+
+    def add(self, vectors: Tensor, numbers: NDArray[np.int64]) -> None:
+        """Add vectors `(n, dim)` of numbers that are all new."""
+        if not len(numbers):
+            return
+        if self._file is not None:  # a mapped index cannot change
+            faiss = load_faiss()
+            self._index, self._file = faiss.read_index(str(self._file)), None
+        self._index.add_with_ids(vectors.numpy(), numbers)
+        self.end = int(numbers.max()) + 1
+
+    def search(
+        self, queries: Tensor, k: int, seen: NDArray[np.bool_] | None = None, lists: int = LISTS_READ
+    ) -> tuple[Tensor, Tensor]:
+        """Return the `k` largest inner products, `(n_query, k)`, and the numbers of their vectors; -1 for none.
+
+        Args:
+            queries: `(n_query, dim)`.
+            k: How many.
+            seen: Which of the first numbers there are; those after them are not. None is all.
+            lists: How many inverted lists to read.
+        """
+        faiss = load_faiss()
+        bits = None if seen is None else np.packbits(seen, bitorder="little")
+        chosen = None if bits is None else faiss.IDSelectorBitmap(bits)
+        faiss.omp_set_num_threads(torch.get_num_threads())
+        options = faiss.SearchParametersIVF(nprobe=lists, sel=chosen)
+        scores, numbers = self._index.search(queries.contiguous().numpy(), k, params=options)
+        return torch.from_numpy(scores), torch.from_numpy(numbers)
+
+    def compacted(self, kept: NDArray[np.int64]) -> VectorIndex:
+        """Return an index of its own with some of the vectors, numbered anew in the order of `kept`."""
+        faiss = load_faiss()
+        index = faiss.clone_index(self._index) if self._file is None else faiss.read_index(str(self._file))
+        new = np.full(self.end, -1, dtype=np.int64)
+        new[kept] = np.arange(len(kept))
+        index.remove_ids(np.flatnonzero(new < 0))
+        lists = faiss.extract_index_ivf(index).invlists
+        for number in range(lists.nlist):
+            if size := lists.list_size(number):
+                own = faiss.rev_swig_ptr(lists.get_ids(number), size)
+                own[:] = new[own]
+        return VectorIndex(index)
+
+    def save(self, file: Path) -> None:
+        """Write the index to a file."""
+        faiss = load_faiss()
+        if self._file is None:
+            faiss.write_index(self._index, str(file))
+        else:
+            shutil.copyfile(self._file, file)
+
+    @classmethod
+    def open(cls, file: Path, dim: int) -> VectorIndex:
+        """Map a saved index.
+
+        Raises:
+            ValueError: a file that is damaged, or of vectors of another size.
+            ImportError: FAISS is not installed.
+        """
+        faiss = load_faiss()
+        try:
+            index = faiss.read_index(str(file), faiss.IO_FLAG_MMAP)
+        except RuntimeError as error:
+            raise ValueError(f"{file} is damaged or was cut off while it was written.") from error
+        if index.d != dim:
+            raise ValueError(f"{file} holds vectors of size {index.d}, but the model has size {dim}.")
+        return cls(index, file)

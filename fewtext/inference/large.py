@@ -1,0 +1,84 @@
+"""Large support sets: when one is, and how it is kept and searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from fewtext.inference.index import faiss_is_installed
+from fewtext.inference.labels import Shares
+from fewtext.inference.rows import PRECISIONS, OneClass, Rows, Strings, Vectors, some_vectors
+
+if TYPE_CHECKING:
+    from fewtext.inference.support import SupportSet
+
+LARGE = 50_000
+"""Examples from which a support set is large, where each has one class."""
+
+SEARCHES = ("auto", "exact", "index")
+
+
+@dataclass(frozen=True)
+class LargeSettings:
+    """How a large support set is kept and searched.
+
+    Attributes:
+        search: `exact` (all examples, in blocks), `index` (the nearest, by FAISS), or `auto`: `index` where FAISS is
+            installed.
+        precision: Of its embeddings: `float32`, `float16` or `int8`.
+        size: Examples from which a support set is large.
+    """
+
+    search: str = "auto"
+    precision: str = "float16"
+    size: int = LARGE
+
+    def __post_init__(self) -> None:
+        """Check before any work."""
+        if self.search not in SEARCHES:
+            raise ValueError(f"search is {self.search!r}; it is one of {', '.join(SEARCHES)}.")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision is {self.precision!r}; it is one of {', '.join(PRECISIONS)}.")
+        if self.size < 1:
+            raise ValueError(f"large_size is {self.size}; it must be at least 1 example.")
+        if self.search == "index" and not faiss_is_installed():
+            raise ImportError("search='index' needs the extra faiss: pip install 'fewtext[faiss]'")
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> LargeSettings:
+        """Return the settings among the parameters of a classifier."""
+        names = {"search": "search", "precision": "precision", "large_size": "size"}
+        return cls(**{field: parameters[name] for name, field in names.items() if name in parameters})
+
+    @property
+    def by_index(self) -> bool:
+        """Whether an index finds the nearest examples."""
+        return self.search == "index" or (self.search == "auto" and faiss_is_installed())
+
+    def apply_to(self, shares: Sequence[Shares]) -> bool:
+        """Tell whether examples are many and each says one class."""
+        if isinstance(shares, Rows):
+            return True
+        return len(shares) >= self.size and all(len(row) == 1 and 1.0 in row.values() for row in shares)
+
+
+BY_DEFAULT = LargeSettings()
+
+
+def enlarged(support: SupportSet, precision: str) -> SupportSet:
+    """Return an embedded support set of one class an example in columns."""
+    if isinstance(support.vectors, Rows):
+        return support
+    assert support.vectors is not None
+    vectors = Rows((Vectors.of(some_vectors(support.vectors, np.arange(len(support))).cpu(), precision),))
+    return replace(
+        support,
+        texts=Rows((Strings(pa.array(support.texts, pa.large_string())),)),
+        shares=Rows((OneClass.of(support.shares),)),
+        ids=Rows((Strings(pa.array(support.ids, pa.large_string())),)),
+        vectors=vectors,
+    )

@@ -1,0 +1,266 @@
+"""Long columns: in pieces that may lie on disk, of which some rows are kept; read only where somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fewtext.inference.labels import Label, Shares
+
+T = TypeVar("T", covariant=True)
+
+PRECISIONS = ("float32", "float16", "int8")
+"""In which vectors of a large support set are kept."""
+
+
+class Piece(Protocol[T]):
+    """A part of a column."""
+
+    def __len__(self) -> int:
+        """Number of its rows."""
+        ...
+
+    def take(self, rows: NDArray[np.int64]) -> Sequence[T]:
+        """Return some of its rows."""
+        ...
+
+    def more(self, values: Any) -> Piece[T]:
+        """Return a piece of the same kind."""
+        ...
+
+
+class Rows(Sequence[T], Generic[T]):
+    """A column of several pieces, or some rows of it; adding and selecting copy none of the pieces.
+
+    Args:
+        pieces: The pieces, one after another: the whole column.
+        kept: The rows of the whole column that are there, by their number in it; None is all.
+
+    >>> column = Rows((Strings(pa.array(["a", "b", "c"])),))
+    >>> list(column.select(np.array([2, 0])).extended(["d"]))
+    ['c', 'a', 'd']
+    """
+
+    def __init__(self, pieces: tuple[Piece[T], ...], kept: NDArray[np.int64] | None = None) -> None:
+        self.pieces = pieces
+        self.ends = np.cumsum([len(piece) for piece in pieces])
+        self._kept = kept
+
+    @property
+    def whole(self) -> int:
+        """Rows of the whole column, kept or not."""
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    @property
+    def kept(self) -> NDArray[np.int64]:
+        """The numbers, in the whole column, of the rows that are there."""
+        return np.arange(self.whole) if self._kept is None else self._kept
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no row was taken away."""
+        return self._kept is None
+
+    def __len__(self) -> int:
+        return self.whole if self._kept is None else len(self._kept)
+
+    @overload
+    def __getitem__(self, row: int) -> T: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, row: int | slice) -> T | Sequence[T]:
+        if isinstance(row, slice):
+            return self.take(np.arange(*row.indices(len(self))))
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)}")
+        return self.take(np.array([row % len(self)]))[0]
+
+    def __iter__(self) -> Iterator[T]:
+        for start in range(0, len(self), 65536):
+            yield from self[start : start + 65536]
+
+    def take(self, rows: NDArray[np.int64]) -> Sequence[T]:
+        """Return some rows, counted among those that are kept."""
+        numbers = rows if self._kept is None else self._kept[rows]
+        homes = np.searchsorted(self.ends, numbers, side="right")
+        first = int(homes[0]) if len(homes) else 0
+        if (homes == first).all():
+            return self.pieces[first].take(numbers - self._start(first))
+        found = np.empty(len(numbers), dtype=object)
+        for home in np.unique(homes):
+            own = np.flatnonzero(homes == home)
+            for place, value in zip(own, self.pieces[home].take(numbers[own] - self._start(home)), strict=True):
+                found[place] = value
+        return list(found)
+
+    def select(self, rows: NDArray[np.int64]) -> Rows[T]:
+        """Return a column of some rows, counted among those that are kept."""
+        return Rows(self.pieces, self.kept[rows])
+
+    def extended(self, values: Any) -> Rows[T]:
+        """Return the column with more values, as one more piece of the kind of its first."""
+        piece = self.pieces[0].more(values)
+        more = np.arange(self.whole, self.whole + len(piece))
+        kept = None if self._kept is None else np.concatenate([self._kept, more])
+        return Rows((*self.pieces, piece), kept)
+
+    def _start(self, home: int) -> int:
+        return int(self.ends[home]) - len(self.pieces[home])
+
+
+class Strings(Piece[str]):
+    """Texts or ids in an Arrow array, which may be a map of a file."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def take(self, rows: NDArray[np.int64]) -> Sequence[str]:
+        """Return some of the strings."""
+        found: list[str] = self.array.take(pa.array(rows)).to_pylist()
+        return found
+
+    def more(self, values: Sequence[str]) -> Strings:
+        """Return other strings as a piece."""
+        return Strings(pa.array(list(values), pa.large_string()))
+
+
+class OneClass(Piece[Shares]):
+    """What examples say that have one class each: the number of the class, and the labels by number."""
+
+    def __init__(self, numbers: NDArray[np.int32], labels: Sequence[Label]) -> None:
+        self.numbers = numbers
+        self.labels = list(labels)
+        self._shares: list[Shares] = [{label: 1.0} for label in labels]
+
+    @classmethod
+    def of(cls, shares: Iterable[Shares]) -> OneClass:
+        """Return what examples of one class each say."""
+        own = [next(iter(row)) for row in shares]
+        labels = list(dict.fromkeys(own))
+        column = {label: number for number, label in enumerate(labels)}
+        return cls(np.fromiter((column[label] for label in own), np.int32, len(own)), labels)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, rows: NDArray[np.int64]) -> Sequence[Shares]:
+        """Return some of them, as a support set holds them."""
+        return [self._shares[number] for number in self.numbers[rows].tolist()]
+
+    def more(self, values: Iterable[Shares]) -> OneClass:
+        """Return other examples as a piece."""
+        return OneClass.of(values)
+
+
+class Vectors(Piece[Tensor]):
+    """Embeddings, in the precision in which they are kept; `take` gives single precision.
+
+    Args:
+        stored: `(n, dim)`, of kind float32, float16 or int8; may be a map of a file.
+        scales: `(n,)` what a row of int8 is multiplied by.
+    """
+
+    def __init__(self, stored: Tensor, scales: Tensor | None = None) -> None:
+        self.stored = stored
+        self.scales = scales
+
+    @classmethod
+    def of(cls, vectors: Tensor, precision: str) -> Vectors:
+        """Return vectors in a precision.
+
+        >>> Vectors.of(torch.tensor([[1.0, -0.5]]), "int8").stored
+        tensor([[127, -64]], dtype=torch.int8)
+        """
+        if precision != "int8":
+            return cls(vectors.to(getattr(torch, precision)))
+        scales = vectors.abs().amax(-1).clamp_min(torch.finfo(torch.float32).tiny) / 127
+        return cls((vectors / scales[:, None]).round().to(torch.int8), scales)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def take(self, rows: NDArray[np.int64]) -> Tensor:  # type: ignore[override]  # a tensor is a sequence of rows
+        """Return some of the vectors, `(n, dim)`."""
+        own = torch.from_numpy(rows)
+        found = self.stored[own].float()
+        return found if self.scales is None else found * self.scales[own, None]
+
+    def more(self, values: Tensor | Rows[Tensor]) -> Vectors:
+        """Return other vectors as a piece, in the same precision."""
+        return Vectors.of(some_vectors(values, np.arange(len(values))).cpu(), self.precision)
+
+    @property
+    def precision(self) -> str:
+        """What they are kept in."""
+        return str(self.stored.dtype).removeprefix("torch.")
+
+
+def some_vectors(vectors: Tensor | Rows[Tensor], wanted: NDArray[np.int64]) -> Tensor:
+    """Return some rows of embeddings as one tensor, `(n, dim)`."""
+    if isinstance(vectors, Tensor):
+        return vectors[torch.from_numpy(wanted)]
+    found: Any = vectors.take(wanted)
+    return found if isinstance(found, Tensor) else torch.stack(list(found))
+
+
+def joined(first: Sequence[T], second: Sequence[T]) -> Sequence[T]:
+    """Return two columns as one: a tuple, or rows where one of them is such."""
+    if isinstance(first, Rows):
+        return first.extended(second)
+    if isinstance(second, Rows):
+        return second.select(np.arange(0)).extended(first).extended(second)
+    return (*first, *second)
+
+
+def selected(column: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:
+    """Return some rows of a column, as it is: rows of rows, or a tuple."""
+    if isinstance(column, Rows):
+        return column.select(rows)
+    return tuple(map(column.__getitem__, rows.tolist()))
+
+
+def rows_among(column: Sequence[str], wanted: Collection[str]) -> NDArray[np.int64]:
+    """Return the rows whose string is one of the wanted, in order.
+
+    >>> rows_among(("a", "b", "a"), {"a"})
+    array([0, 2])
+    """
+    if not isinstance(column, Rows):
+        return np.array([row for row, own in enumerate(column) if own in wanted], dtype=np.int64)
+    values = pa.array(list(wanted), pa.large_string())
+    hits = [np.empty(0, dtype=bool)]
+    for piece in column.pieces:
+        assert isinstance(piece, Strings)
+        hits.append(pc.is_in(piece.array, value_set=values).to_numpy(zero_copy_only=False))
+    return np.flatnonzero(np.concatenate(hits)[column.kept])
+
+
+def class_numbers(rows: Rows[Shares], classes: Sequence[Label]) -> NDArray[np.int64]:
+    """Return the number, among `classes`, of each row of the whole column; -1 for a class that is not among them."""
+    column = {label: number for number, label in enumerate(classes)}
+    found = [np.empty(0, dtype=np.int64)]
+    for piece in rows.pieces:
+        assert isinstance(piece, OneClass)
+        found.append(np.array([column.get(label, -1) for label in piece.labels], dtype=np.int64)[piece.numbers])
+    return np.concatenate(found)
+
+
+def relabelled_column(rows: Rows[Shares], new: Mapping[Label, Label]) -> Rows[Shares]:
+    """Return the same examples with other labels for some classes."""
+    pieces = []
+    for piece in rows.pieces:
+        assert isinstance(piece, OneClass)
+        pieces.append(OneClass(piece.numbers, [new.get(label, label) for label in piece.labels]))
+    return Rows(tuple(pieces), None if rows.is_whole else rows.kept)

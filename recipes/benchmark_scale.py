@@ -1,0 +1,178 @@
+"""Measure large support sets: `python recipes/benchmark_scale.py [key=value ...]`.
+
+The texts of a corpus and perturbed copies of their vectors are the examples of ever larger classifiers. Each is
+saved, and opened by a process of its own, which measures the seconds and memory of opening, a query beyond the
+encoder, and how far the vote of the nearest is from that of all. `--help` lists the settings. Needs the extras
+`offline` and `faiss`.
+"""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+import torch
+from benchmarks.timing import machine
+from torch.nn.functional import normalize
+
+from fewtext import FewShotClassifier, MatchingNetwork, Task, load_tasks
+from fewtext.commands.arguments import describe, parse
+from fewtext.models.loading import load_network
+
+
+@dataclass
+class ScaleArguments:
+    """What to measure.
+
+    Args:
+        data: Corpus with the splits train (examples) and test (queries).
+        sizes: Numbers of examples.
+        precision: Of their vectors: float32, float16 or int8.
+        noise: Length of what is added to the vector of a copy, which has length 1.
+        queries: Texts that are classified.
+        threads: Threads of torch and FAISS.
+        output: Folder for the classifiers and `scale.json`.
+    """
+
+    data: str = "fewtext/intents"
+    sizes: list[int] = field(default_factory=lambda: [10_000, 100_000, 1_000_000])
+    precision: str = "float16"
+    noise: float = 0.5
+    queries: int = 500
+    threads: int = 2
+    output: str = "runs/scale"
+
+
+class Prepared(MatchingNetwork):
+    """A Matching Network that looks up the vectors of examples, and encodes all else."""
+
+    vectors: torch.Tensor
+    row_of: dict[str, int]
+
+    def embed(self, texts, **options):
+        """Return the vectors of texts, `(n_texts, dim)`."""
+        known = [self.row_of[text] for text in texts if text in self.row_of]
+        encoded = super().embed([text for text in texts if text not in self.row_of], **options)
+        vectors = torch.empty(len(texts), self.config.embedding_size)
+        is_known = torch.tensor([text in self.row_of for text in texts], dtype=torch.bool)
+        vectors[is_known], vectors[~is_known] = self.vectors[known], encoded
+        return vectors
+
+
+def build(task: Task, network: MatchingNetwork, vectors: torch.Tensor, size: int, arguments: ScaleArguments) -> Path:
+    """Save a classifier of `size` examples, and return its folder."""
+    random = torch.Generator().manual_seed(0)
+    rows = torch.arange(size) % len(vectors)
+    copies = vectors[rows]
+    for start in range(len(vectors), size, 65_536):
+        part = copies[start : start + 65_536]
+        part += arguments.noise * normalize(torch.randn(part.shape, generator=random), dim=-1)
+    texts = [f"{task.texts[row]} ({i // len(vectors)})" for i, row in enumerate(rows.tolist())]
+    prepared = Prepared(network.config, network.encoder).eval()
+    prepared.load_state_dict(network.state_dict())
+    prepared.tokenizer = network.tokenizer
+    prepared.vectors, prepared.row_of = normalize(copies, dim=-1), {text: row for row, text in enumerate(texts)}
+    del copies
+    labels = [task.labels[row] for row in rows.tolist()]
+    classifier = FewShotClassifier(prepared, large_size=1, precision=arguments.precision).fit(texts, labels)
+    folder = Path(arguments.output) / f"{size}-{arguments.precision}"
+    classifier.save_pretrained(folder)
+    return folder
+
+
+def opened(folder: Path, texts: list[str], threads: int) -> dict[str, float]:
+    """Open a classifier and measure it; needs a process of its own."""
+    torch.set_num_threads(threads)
+    figures = {"MB before": resident()}
+    started = time.perf_counter()
+    classifier = FewShotClassifier.from_pretrained(folder)
+    figures["seconds to open"] = time.perf_counter() - started
+    started = time.perf_counter()
+    load_network(folder)
+    figures["seconds to open the encoder alone"] = time.perf_counter() - started
+    queries = classifier.network.embed(texts)
+    examples = len(classifier.support)
+    figures |= {"examples": examples, "MB opened": resident()}
+    memory = classifier.memory
+    for _ in range(2):  # once to read what is mapped, once as it goes on
+        seconds = []
+        for query in queries:
+            started = time.perf_counter()
+            found = memory.answer(query[None])
+            seconds.append(time.perf_counter() - started)
+        figures.setdefault("first ms a query, p50", 1e3 * float(np.median(seconds)))
+    figures["ms a query, p50"] = 1e3 * float(np.median(seconds))
+    figures["ms a query, p99"] = 1e3 * float(np.quantile(seconds, 0.99))
+    started = time.perf_counter()
+    found = memory.answer(queries)
+    figures["ms a query of many"] = 1e3 * (time.perf_counter() - started) / len(queries)
+    figures["MB after queries"] = resident()
+    started = time.perf_counter()
+    exact = memory.exact().answer(queries)
+    figures["ms a query of many, all examples read"] = 1e3 * (time.perf_counter() - started) / len(queries)
+    same = found.log_probs.argmax(-1) == exact.log_probs.argmax(-1)
+    apart = (found.log_probs.exp() - exact.log_probs.exp()).abs().amax(-1)
+    figures["agreement, percent"] = 100 * float(same.float().mean())
+    figures["largest error of a probability"] = float(apart.max())
+    figures["its mean over the queries"] = float(apart.mean())
+    new = [f"a new text of the number {i}" for i in range(5)]
+    started = time.perf_counter()
+    classifier.network.embed([*new, "quite new"])
+    encoding = time.perf_counter() - started
+    for name, change in (
+        ("first", lambda: classifier.add(new, "quite new")),
+        ("second", lambda: classifier.add([f"{text} again" for text in new], "quite new")),
+        ("remove", lambda: classifier.remove("quite new")),
+    ):
+        started = time.perf_counter()
+        change()
+        figures[f"seconds to add 5 examples, {name}" if name != "remove" else "seconds to remove a class"] = (
+            time.perf_counter() - started
+        )
+    figures["seconds to encode 5 examples and a name"] = encoding
+    return figures
+
+
+def resident() -> float:
+    """Return the resident memory of this process in MB."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def benchmark(arguments: ScaleArguments) -> None:
+    """Build, open and measure one size after the other, and print what was found."""
+    torch.set_num_threads(arguments.threads)
+    folder = Path(arguments.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    [train], [test] = (load_tasks(arguments.data, split=split) for split in ("train", "test"))
+    network = load_network(None)[0]
+    vectors = network.embed(train.texts)
+    results = []
+    print(f"{machine()}, {arguments.threads} threads", flush=True)
+    for size in arguments.sizes:
+        saved = build(train, network, vectors, size, arguments)
+        command = [sys.executable, __file__, "--open", str(saved), str(arguments.threads)]
+        texts = json.dumps(list(test.texts[: arguments.queries]))
+        done = subprocess.run(command, input=texts, stdout=subprocess.PIPE, text=True, check=True)
+        figures = json.loads(done.stdout.splitlines()[-1])
+        results.append(figures)
+        for name, value in figures.items():
+            print(f"  {name:<45}{value:.4g}", flush=True)
+    (folder / "scale.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if "--help" in sys.argv:
+        print(f"{__doc__}\n{describe(ScaleArguments)}")
+    elif sys.argv[1:2] == ["--open"]:
+        print(json.dumps(opened(Path(sys.argv[2]), json.load(sys.stdin), int(sys.argv[3]))))
+    else:
+        benchmark(*parse(sys.argv[1:], ScaleArguments))

@@ -1,0 +1,104 @@
+"""A large support set that changes, against one made anew."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+
+from fewtext.inference.classifier import FewShotClassifier
+from fewtext.inference.index import VectorIndex
+from fewtext.models.modeling import MatchingNetwork
+
+SEARCHES = ["exact", pytest.param("index", marks=pytest.mark.skipif(find_spec("faiss") is None, reason="extra faiss"))]
+
+
+@pytest.fixture(autouse=True)
+def _every_list_is_read(monkeypatch):
+    monkeypatch.setattr("fewtext.inference.large_memory.NEAREST", 1000)
+    monkeypatch.setattr("fewtext.inference.index.LISTS_READ", 1000)
+
+
+@pytest.fixture
+def data(intents):
+    pairs = [(text, label) for label in intents.classes[:8] for text in intents.texts_of[label]]
+    return [text for text, _ in pairs], [label for _, label in pairs]
+
+
+def made(encoder_folder, data, search):
+    model = MatchingNetwork.from_encoder(encoder_folder, context="none")  # a mean that stays would differ a little
+    return FewShotClassifier(model, large_size=1, search=search, precision="float32").fit(*data)
+
+
+def answers(clf, texts):
+    clf.cache.clear()
+    return clf.memory.answer(clf.network.embed(texts)).log_probs
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_changes_give_what_a_new_one_gives(encoder_folder, data, search, encoded):
+    clf, texts = made(encoder_folder, data, search), data[0][::10]
+    index, count = clf.memory.index, len(encoded)
+    clf.add(["one new text", "and another"], "a new class")
+    assert sorted(encoded[count:]) == ["a new class", "and another", "one new text"]
+    clf.remove(data[1][0]).rename(data[1][-1], "renamed").remove(ids=clf.support.ids[:3])
+    clf.add(["a third"], "a new class")
+    assert clf.memory.index is index  # nothing was made again
+    anew = made(encoder_folder, (list(clf.support.texts), clf.support.labels), search)
+    assert clf.classes_.tolist() == anew.classes_.tolist() and "renamed" in clf.classes_
+    torch.testing.assert_close(answers(clf, texts), answers(anew, texts), atol=1e-4, rtol=1e-4)
+    before = clf.predict_proba(texts)
+    clf.update(clf.support.ids[0], label="a new class")
+    assert not np.array_equal(clf.predict_proba(texts), before)
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_a_state_does_not_see_what_came_after(encoder_folder, data, search):
+    clf, texts = made(encoder_folder, data, search), data[0][::10]
+    memory, vectors = clf.memory, clf.network.embed(texts)
+    expected = memory.answer(vectors).log_probs
+    clf.add(texts, "all of them")
+    torch.testing.assert_close(memory.answer(vectors).log_probs, expected)
+    assert (clf.memory.answer(vectors).log_probs.argmax(-1) == clf.memory.classes.index("all of them")).any()
+
+
+@pytest.mark.skipif(find_spec("faiss") is None, reason="extra faiss")
+def test_two_that_grow_from_one_do_not_mix(encoder_folder, data):
+    clf, texts = made(encoder_folder, data, "index"), data[0][::10]
+    other = FewShotClassifier(clf.model, large_size=1, search="index", precision="float32").fit(*data)
+    other._state = clf._state  # as copy.copy would make it
+    clf.add(["mine alone"], "mine")
+    other.add(["theirs alone"], "theirs")
+    assert other.memory.index is not clf.memory.index
+    assert clf.explain("mine alone").evidence[0].text == "mine alone"
+    assert other.explain("theirs alone").evidence[0].text == "theirs alone"
+    assert len(other.predict(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_much_growth_makes_it_anew(encoder_folder, data, search, monkeypatch):
+    learned = []
+    kept = VectorIndex.learned.__func__
+    counted = classmethod(lambda cls, *a, **k: learned.append(1) or kept(cls, *a, **k))
+    monkeypatch.setattr(VectorIndex, "learned", counted)
+    clf = made(encoder_folder, data, search)
+    n = len(clf.support)
+    clf.add([f"text {i}" for i in range(n // 5)], "a fifth more")
+    assert clf.memory.made_of == n
+    clf.add([f"more text {i}" for i in range(n // 5)], "more than a quarter")
+    assert clf.memory.made_of == len(clf.support) and len(learned) == (2 if search == "index" else 0)
+
+
+def test_full_context_is_left_out_aloud(encoder_folder, data):
+    model = MatchingNetwork.from_encoder(encoder_folder, context="lstm", context_size=8)
+    with pytest.warns(UserWarning, match="by centering alone, without full context"):
+        FewShotClassifier(model, large_size=1, search="exact").fit(*data)
+
+
+def test_a_text_that_is_there_is_not_encoded_again(encoder_folder, data, encoded):
+    clf = made(encoder_folder, data, "exact")
+    count = len(encoded)
+    with pytest.warns(UserWarning, match="stand under several labels"):
+        clf.add([data[0][0]], data[1][-1])
+    assert len(encoded) == count and len(clf.support) == len(data[0]) + 1
+    assert clf.support.labels[-1] == data[1][-1] and len(set(clf.support.ids)) == len(clf.support)
