@@ -19,8 +19,9 @@ from fewtext.inference.cache import CACHED_TEXTS, VectorCache
 from fewtext.inference.confidence import check_abstain
 from fewtext.inference.large import LARGE
 from fewtext.inference.publishing import Publishing
+from fewtext.inference.repeats import warn_repeated
 from fewtext.inference.similarity import Similarity
-from fewtext.inference.state import State, warn_repeated
+from fewtext.inference.state import State
 from fewtext.inference.storage import load_classifier, save_classifier
 from fewtext.inference.support import SupportSet
 from fewtext.models.configuration import check_settings

@@ -10,7 +10,8 @@ from torch import Tensor
 from fewtext.inference.cache import VectorCache
 from fewtext.inference.labels import Label, ordered_classes
 from fewtext.inference.large import LargeSettings
-from fewtext.inference.state import State, embedded, warn_repeated
+from fewtext.inference.repeats import warn_repeated
+from fewtext.inference.state import State, embedded
 from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
 

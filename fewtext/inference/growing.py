@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -49,11 +50,21 @@ def large_memory(
 
 
 def loaded_memory(
-    model: MatchingNetwork, support: SupportSet, named: bool, index: VectorIndex | None, mean: Tensor, sums: Tensor
+    model: MatchingNetwork,
+    support: SupportSet,
+    named: bool,
+    index: VectorIndex | None,
+    tensors: Mapping[str, Tensor],
 ) -> LargeMemory:
-    """Return the memory of a saved support set, with what was saved of it."""
-    made = len(support)
-    return replace(_unmade(model, support, named), mean=mean, sums=sums, index=index, made_of=made)
+    """Return the memory of a saved support set, with the tensors that were saved of it, by name."""
+    return replace(
+        _unmade(model, support, named),
+        mean=tensors["mean"],
+        sums=tensors["sums"],
+        covariance=tensors["covariance"],
+        index=index,
+        made_of=len(support),
+    )
 
 
 def _unmade(model: MatchingNetwork, support: SupportSet, named: bool) -> LargeMemory:
@@ -73,6 +84,7 @@ def _unmade(model: MatchingNetwork, support: SupportSet, named: bool) -> LargeMe
         name_weight=model.config.name_weight,
         mean=torch.zeros(1, size),
         sums=torch.zeros(len(support.classes), size),
+        covariance=torch.zeros(size, size),
     )
 
 
@@ -82,7 +94,7 @@ def _on_cpu(matcher: Matcher) -> Matcher:
 
 @torch.inference_mode()
 def _made(memory: LargeMemory, by_index: bool) -> LargeMemory:
-    """Add the mean, the sums and the index, in passes over the examples."""
+    """Add mean, covariance, sums and index, in passes over the examples."""
     n = len(memory.vectors)
     total = memory.name_weight * normalize(memory.names, dim=-1).sum(0, keepdim=True)
     for start in range(0, n, BLOCK):
@@ -90,12 +102,13 @@ def _made(memory: LargeMemory, by_index: bool) -> LargeMemory:
         total += normalize(block, dim=-1).sum(0, keepdim=True)
     mean = total / (n + memory.name_weight * len(memory.names))
     memory = replace(memory, mean=mean, made_of=n)
+    chosen = np.sort(np.random.default_rng(0).permutation(n)[: VectorIndex.sample_size(n)])
+    sample = memory.directions(some_vectors(memory.vectors, chosen))
     index = None
     if by_index:
-        chosen = np.sort(np.random.default_rng(0).permutation(n)[: VectorIndex.sample_size(n)])
         first = memory.vectors.pieces[0]
         assert isinstance(first, Vectors)
-        index = VectorIndex.learned(memory.directions(some_vectors(memory.vectors, chosen)), n, first.precision)
+        index = VectorIndex.learned(sample, n, first.precision)
     sums = torch.zeros_like(memory.sums)
     with tqdm(total=n, desc="Indexing the examples", unit="example", delay=2, disable=not by_index) as bar:
         for numbers, directions in memory.blocks():
@@ -103,7 +116,16 @@ def _made(memory: LargeMemory, by_index: bool) -> LargeMemory:
             if index is not None:
                 index.add(directions, numbers)
             bar.update(len(numbers))
-    return replace(memory, sums=sums, index=index)
+    memory = replace(memory, sums=sums, index=index)
+    return replace(memory, covariance=_covariance(memory, sample, memory.vectors.kept[chosen]))
+
+
+def _covariance(memory: LargeMemory, sample: Tensor, numbers: NDArray[np.int64]) -> Tensor:
+    """Return the covariance of directions around the mean of their class, `(dim, dim)`."""
+    counts = torch.bincount(memory.numbers[torch.from_numpy(memory.vectors.kept)], minlength=len(memory.sums))
+    means = memory.sums / counts.clamp_min(1)[:, None]
+    apart = sample - means[memory.numbers[torch.from_numpy(numbers)]]
+    return apart.T @ apart / max(1, len(sample))
 
 
 def _comes_from(memory: LargeMemory, known: LargeMemory) -> bool:
@@ -121,7 +143,7 @@ def _comes_from(memory: LargeMemory, known: LargeMemory) -> bool:
 def _grown(memory: LargeMemory, known: LargeMemory) -> LargeMemory:
     """Take over mean, sums and index; add what came, and take away what went."""
     whole = known.vectors.whole
-    memory = replace(memory, mean=known.mean, made_of=known.made_of)
+    memory = replace(memory, mean=known.mean, covariance=known.covariance, made_of=known.made_of)
     new = np.arange(whole, memory.vectors.whole)
     directions = memory.directions(some_vectors(Rows(memory.vectors.pieces), new))
     if known.index is not None:

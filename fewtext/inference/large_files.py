@@ -19,6 +19,9 @@ from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.rows import OneClass, Rows, Strings, Vectors, class_numbers
 from fewtext.inference.support import SupportSet
 
+OF_MEMORY = ("mean", "sums", "covariance")
+"""What was computed of the vectors."""
+
 PART_OF_SAVE = b"fewtext"
 """Key of the table's metadata: what else was saved with it."""
 
@@ -26,7 +29,7 @@ PART_OF_SAVE = b"fewtext"
 def large_tensors(support: SupportSet, memory: LargeMemory) -> dict[str, Tensor]:
     """Return what `support.safetensors` holds of a large support set: embeddings, and what was computed of them."""
     assert isinstance(support.vectors, Rows)
-    tensors = {"mean": memory.mean, "sums": memory.sums, "vectors": _stored(support.vectors, "stored")}
+    tensors = {name: getattr(memory, name) for name in OF_MEMORY} | {"vectors": _stored(support.vectors, "stored")}
     first = support.vectors.pieces[0]
     if isinstance(first, Vectors) and first.scales is not None:
         tensors["scales"] = _stored(support.vectors, "scales")

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
+from torch.special import log_ndtr
 
 from fewtext.inference.index import VectorIndex
 from fewtext.inference.keys import KEY_TEMPERATURE
@@ -20,7 +21,7 @@ from fewtext.inference.rows import Rows, some_vectors
 from fewtext.models.attention import vote_of_sums
 from fewtext.models.matching import SCORES, Matcher
 
-NEAREST = 128
+NEAREST = 1024
 """Examples of which a query is compared with each."""
 
 BLOCK = 65_536
@@ -54,9 +55,11 @@ class Found:
 class LargeMemory:
     """A large support set, ready to answer by the cosine kernel, with the context `none` or `center`.
 
-    With an index a query is compared with its nearest examples one by one; the rest of a class counts as often
-    as there are examples left, with their mean cosine, which the class's sum gives exactly: by Jensen's
-    inequality never more than their vote. Without an index all examples are read in blocks, and the vote is exact.
+    With an index a query is compared with its nearest examples one by one. Of the rest of a class it is known how many
+    there are and their mean cosine m, exactly, from the class's sum; around it their cosines s are taken for normally
+    distributed with the variance v of directions within classes, but for being below the k-th nearest's, b. Then
+    the mean of exp(τ s) is exp(τ m + τ² v / 2) Φ((b - m - τ v) / √v) / Φ((b - m) / √v). Without an index all examples
+    are read in blocks, and the vote is exact.
 
     Attributes:
         matcher: What compares.
@@ -68,6 +71,7 @@ class LargeMemory:
         name_weight: How much one of them counts; an example counts 1.
         mean: `(1, dim)` what is centered on: the mean direction when the index was made.
         sums: `(n_way, dim)` sums of the directions of the examples of each class.
+        covariance: `(dim, dim)` of the directions within their classes.
         index: Finds the nearest; None reads all.
         made_of: Number of the examples when mean and index were made.
     """
@@ -81,6 +85,7 @@ class LargeMemory:
     name_weight: float
     mean: Tensor
     sums: Tensor
+    covariance: Tensor
     index: VectorIndex | None = None
     made_of: int = 0
 
@@ -178,7 +183,7 @@ class LargeMemory:
                 exact = exact.scatter_add(-1, of, -self._term(cosine)).clamp_min(0)
         classes = self.numbers[numbers.clamp_min(0)]
         terms = self._term(near)
-        sums = self._completed(near, classes, terms, counts, totals) if exact is None else exact
+        sums = self._completed(f, near, classes, terms, counts, totals) if exact is None else exact
         of_names, n_query = self.of_names.expand(len(f), -1), len(f)
         by_name = f @ self._names.T
         name_terms = self.name_weight * self._term(by_name)
@@ -215,15 +220,30 @@ class LargeMemory:
             numbers = torch.cat([numbers, block.expand(len(f), -1)], -1).gather(-1, best)
         return scores, numbers, sums.T
 
-    def _completed(self, near: Tensor, classes: Tensor, terms: Tensor, counts: Tensor, totals: Tensor) -> Tensor:
-        """Add what is not among the nearest: so many examples of a class, with their mean cosine."""
+    @cached_property
+    def _spread(self) -> Tensor:
+        """How wide each class is beside the average: by how much its mean direction is shorter than 1, `(n_way,)`."""
+        means = self.sums / self._counts.clamp_min(1)[:, None]
+        widths = 1 - means.square().sum(-1)
+        return widths / ((widths * self._counts).sum() / self._counts.sum()).clamp_min(1e-6)
+
+    def _completed(
+        self, f: Tensor, near: Tensor, classes: Tensor, terms: Tensor, counts: Tensor, totals: Tensor
+    ) -> Tensor:
+        """Add what is not among the nearest: so many examples of a class, with their mean cosine and its variance."""
         there = near > -torch.inf
         n = torch.zeros_like(totals).scatter_add_(-1, classes, there.to(near.dtype))
         found = torch.zeros_like(totals).scatter_add_(-1, classes, near.masked_fill(~there, 0))
         sums = torch.zeros_like(totals).scatter_add_(-1, classes, terms)
         rest = counts - n
         mean = ((totals - found) / rest.clamp_min(1)).clamp(-1, 1)
-        return sums + rest.clamp_min(0) * self._term(mean)
+        variance = (((f @ self.covariance) * f).sum(-1, keepdim=True) * self._spread).clamp_min(1e-8)
+        moved, below = (
+            self.matcher.temperature * variance,
+            near.masked_fill(~there, torch.inf).amin(-1, keepdim=True) - mean,
+        )
+        cut = log_ndtr((below - moved) / variance.sqrt()) - log_ndtr(below / variance.sqrt())
+        return sums + rest.clamp_min(0) * self._term(mean + moved / 2) * cut.exp()
 
     def _answer(self, found: Found) -> Answers:
         matcher = self.matcher

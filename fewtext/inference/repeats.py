@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from fewtext.inference.labels import Shares
+from fewtext.inference.labels import Shares, given_label
 from fewtext.inference.rows import rows_among
+
+if TYPE_CHECKING:
+    from fewtext.inference.examples import Examples
 
 
 def repeated(texts: Sequence[str], among: Collection[str] | None = None) -> list[tuple[int, ...]]:
@@ -28,3 +33,25 @@ def repeated(texts: Sequence[str], among: Collection[str] | None = None) -> list
 def contradicting(rows: Iterable[tuple[int, ...]], shares: Sequence[Shares]) -> list[tuple[int, ...]]:
     """Return those rows of one text each that do not all say the same."""
     return [same for same in rows if any(shares[same[0]] != shares[i] for i in same)]
+
+
+def warn_repeated(support: Examples, among: Iterable[str] | None = None) -> None:
+    """Warn about texts that are there twice, and about those that say different things."""
+    twice = repeated(support.texts, None if among is None else set(among))
+    contradictions = contradicting(twice, support.shares)
+    if contradictions:
+        rows = contradictions[0]
+        labels = sorted({str(given_label(support.shares[i], support.several)) for i in rows})
+        warnings.warn(
+            f"{len(contradictions)} text(s) stand under several labels, such as {support.texts[rows[0]]!r} under "
+            f"{' and '.join(labels)}: remove one of them (ids {', '.join(support.ids[i] for i in rows)}), or give the "
+            "text a list of labels.",
+            stacklevel=3,
+        )
+    same = [rows for rows in twice if rows not in contradictions]
+    if same:
+        warnings.warn(
+            f"{len(same)} text(s) are there more than once under one label and count as often, such as "
+            f"{support.texts[same[0][0]]!r}.",
+            stacklevel=3,
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,11 +16,9 @@ from fewtext.inference.counted import counted_tensors, counted_texts
 from fewtext.inference.growing import large_memory
 from fewtext.inference.held_out import HeldOut, leave_each_out, leave_one_out, some_examples
 from fewtext.inference.keys import KEY_TEMPERATURE, VOTE_SHARE, ClassKeys
-from fewtext.inference.labels import given_label
 from fewtext.inference.large import BY_DEFAULT, LargeSettings, enlarged
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Memory
-from fewtext.inference.repeats import contradicting, repeated
 from fewtext.inference.rows import rows_among, some_vectors
 from fewtext.inference.support import SupportSet
 from fewtext.models.layers import weights_sample
@@ -153,8 +150,8 @@ class State:
         """Raise `ValueError` where the support set is large."""
         if self.support.is_large:
             raise ValueError(
-                f"{what} compares the examples with each other, and {len(self.support):,} of one class each are too "
-                f"many: fit a part of them, or set large_size in FewShotClassifier above their number."
+                f"{what} compares the examples with each other, and {len(self.support):,} are too many: fit a part of "
+                "them, or set large_size in FewShotClassifier above their number."
             )
 
     @property
@@ -278,25 +275,3 @@ def embedded(
         old = np.array([rows[text] for text in support.texts if text not in place], dtype=np.int64)
         table[torch.from_numpy(~is_new)] = some_vectors(known.vectors, old)
     return replace(support, vectors=table, class_vectors=class_vectors)
-
-
-def warn_repeated(support: SupportSet, among: Iterable[str] | None = None) -> None:
-    """Warn about texts that are there twice, and about those that say different things."""
-    twice = repeated(support.texts, None if among is None else set(among))
-    contradictions = contradicting(twice, support.shares)
-    if contradictions:
-        rows = contradictions[0]
-        labels = sorted({str(given_label(support.shares[i], support.several)) for i in rows})
-        warnings.warn(
-            f"{len(contradictions)} text(s) stand under several labels, such as {support.texts[rows[0]]!r} under "
-            f"{' and '.join(labels)}: remove one of them (ids {', '.join(support.ids[i] for i in rows)}), or give the "
-            "text a list of labels.",
-            stacklevel=3,
-        )
-    same = [rows for rows in twice if rows not in contradictions]
-    if same:
-        warnings.warn(
-            f"{len(same)} text(s) are there more than once under one label and count as often, such as "
-            f"{support.texts[same[0][0]]!r}.",
-            stacklevel=3,
-        )

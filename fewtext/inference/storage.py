@@ -29,7 +29,7 @@ from fewtext.inference.confidence import Confidence
 from fewtext.inference.growing import loaded_memory
 from fewtext.inference.keys import ClassKeys
 from fewtext.inference.large import LargeSettings
-from fewtext.inference.large_files import large_tensors, read_index, write_index
+from fewtext.inference.large_files import OF_MEMORY, large_tensors, read_index, write_index
 from fewtext.inference.state import State, names_count
 from fewtext.inference.support import SupportSet
 from fewtext.inference.support_files import load_support, save_support
@@ -122,13 +122,14 @@ def _large_state(
     tensors: Mapping[str, Tensor],
 ) -> State:
     """Return the state of a large support set as it was saved."""
-    mean, sums = tensors.get("mean"), tensors.get("sums")
     size = model.config.embedding_size
-    if mean is None or sums is None or mean.shape != (1, size) or sums.shape != (len(support.classes), size):
+    expected = [(1, size), (len(support.classes), size), (size, size)]
+    saved = {name: tensors[name] for name in OF_MEMORY if name in tensors}
+    if [tuple(tensor.shape) for tensor in saved.values()] != expected:
         raise ValueError(f"{folder / VECTORS_FILE} is damaged: the sums of its classes do not fit them.")
     named = names_count(support, label_names)
     index = read_index(folder, len(support), size) if large.by_index else None
-    memory = loaded_memory(model, support, named, index, mean, sums)
+    memory = loaded_memory(model, support, named, index, saved)
     weights = weights_sample(model.encoder, model.support_encoder)
     return State(model, support, named, large, weights=weights, searched=memory)
 

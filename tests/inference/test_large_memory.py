@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.models.modeling import MatchingNetwork
@@ -56,7 +57,7 @@ def test_the_nearest_and_the_means_of_the_others_come_near_the_vote(encoder_fold
     torch.testing.assert_close(large.memory.exact().answer(vectors).log_probs, expected, atol=2e-4, rtol=1e-5)
 
 
-def test_what_is_not_among_the_nearest_counts_by_its_mean(encoder_folder, data, monkeypatch):
+def test_what_is_not_among_the_nearest_counts_by_mean_and_variance(encoder_folder, data, monkeypatch):
     monkeypatch.setattr("fewtext.inference.large_memory.NEAREST", 5)
     _, large = classifiers(encoder_folder, data, "exact", context="none")
     memory = large.memory
@@ -64,15 +65,21 @@ def test_what_is_not_among_the_nearest_counts_by_its_mean(encoder_folder, data, 
     found = memory.found(f)
     near, numbers = found.scores[:, :5], found.numbers[:, :5]
     counts, totals = memory._counts[None], f @ memory.sums.T
-    sums = memory._completed(near, memory.numbers[numbers], memory._term(near), counts, totals)[0]
+    sums = memory._completed(f, near, memory.numbers[numbers], memory._term(near), counts, totals)[0]
     tau = memory.matcher.temperature.item()
     g = torch.cat([directions for _, directions in memory.blocks()])
+    means = torch.stack([g[memory.numbers == c].mean(0) for c in range(len(memory.classes))])
+    covariance = sum(torch.outer(one, one) for one in g - means[memory.numbers]) / len(g)
+    widths = [1 - mean.square().sum().item() for mean in means]
     for c in range(len(memory.classes)):  # in plain loops
         own = [i for i in range(len(g)) if int(memory.numbers[i]) == c]
         there = [i for i in own if i in numbers[0].tolist()]
         rest = [float(f[0] @ g[i]) for i in own if i not in there]
         expected = sum(np.exp(tau * (float(f[0] @ g[i]) - 1)) for i in there)
-        expected += len(rest) * np.exp(tau * (np.mean(rest) - 1))
+        variance = (f[0] @ covariance @ f[0]).item() * widths[c] / np.average(widths, weights=counts[0])
+        cosines = norm(np.mean(rest), variance**0.5)  # cut off above the fifth nearest
+        below = cosines.expect(lambda s: np.exp(tau * (s - 1)), ub=near[0, -1].item(), conditional=True)
+        expected += len(rest) * below
         assert sums[c].item() == pytest.approx(expected, rel=1e-3)
 
 
