@@ -4,6 +4,7 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of huggingface_hub: no test reaches for the network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["FEWTEXT_BATCH_TOKENS"] = "512"  # the same batches on every machine
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers, and what they start, share the cores
 
 from importlib.util import find_spec

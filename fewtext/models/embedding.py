@@ -15,6 +15,16 @@ from tqdm.auto import tqdm
 
 from fewtext.data.columns import check_texts
 from fewtext.data.tokenization import pad_ids, tokenize, warn_truncated
+from fewtext.models.batch_bound import (
+    CANDIDATES,
+    DEFAULTS,
+    fastest,
+    known_bound,
+    remember_bound,
+    timed_batches,
+    trial_batches,
+    work_to_measure,
+)
 
 if TYPE_CHECKING:
     from fewtext.models.modeling import MatchingNetwork
@@ -69,7 +79,12 @@ def text_vectors(model: MatchingNetwork, texts: Iterable[str], show_progress: bo
 
 
 def embed_texts(
-    model: MatchingNetwork, texts: Sequence[str], *, support: bool, batch_tokens: int, show_progress: bool | None
+    model: MatchingNetwork,
+    texts: Sequence[str],
+    *,
+    support: bool,
+    batch_tokens: int | None,
+    show_progress: bool | None,
 ) -> Tensor:
     """Return the embeddings of texts, `(n_texts, dim)`; see `MatchingNetwork.embed`."""
     with torch.inference_mode():
@@ -78,7 +93,7 @@ def embed_texts(
 
 
 def _embed(
-    model: MatchingNetwork, texts: Sequence[str], support: bool, batch_tokens: int, show_progress: bool | None
+    model: MatchingNetwork, texts: Sequence[str], support: bool, batch_tokens: int | None, show_progress: bool | None
 ) -> Tensor:
     tokenizer = model.tokenizer
     if tokenizer is None:
@@ -100,14 +115,38 @@ def _embed(
     try:
         # delay: a bar appears only where the work takes longer than two seconds
         with tqdm(total=len(texts), desc="Encoding", unit="text", delay=2, disable=show_progress is False) as bar:
-            for rows in batches_by_length([len(row) for row in ids], batch_tokens):
+
+            def encode(rows: list[int]) -> None:
                 input_ids, mask = pad_ids([ids[row] for row in rows], pad_id)
                 padded = None if bool(mask.all()) else mask.to(model.device)
                 vectors[rows] = model.encode(input_ids.to(model.device), padded, support=support).to(vectors.dtype)
                 bar.update(len(rows))
+
+            lengths = [len(row) for row in ids]
+            rest: Sequence[int] = range(len(ids))
+            if batch_tokens is None:
+                batch_tokens, rest = _measured(model, lengths, encode)
+            for rows in batches_by_length([lengths[row] for row in rest], batch_tokens):
+                encode([rest[row] for row in rows])
     finally:
         model.train(training)
     return vectors
+
+
+def _measured(
+    model: MatchingNetwork, lengths: Sequence[int], encode: Callable[[list[int]], None]
+) -> tuple[int, Sequence[int]]:
+    """Return the bound of a batch, and the texts that are still to be encoded where a part had to be to measure it."""
+    device = model.device.type
+    kind = f"{type(model).__name__} of {model.config.encoder_config.model_type}, {model.num_parameters()} weights"
+    bound = known_bound(device, kind)
+    if bound is not None or sum(lengths) < work_to_measure(device) or device not in CANDIDATES:
+        return bound or DEFAULTS.get(device, DEFAULTS["cpu"]), range(len(lengths))
+    trials = trial_batches(lengths, device)
+    bound = fastest(timed_batches(trials, lengths, encode))
+    remember_bound(device, kind, bound)
+    done = {row for _, rows in trials for row in rows}
+    return bound, [row for row in range(len(lengths)) if row not in done]
 
 
 def encode_for_training(

@@ -211,7 +211,7 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         texts: Sequence[str],
         *,
         support: bool = False,
-        batch_tokens: int = 512,
+        batch_tokens: int | None = None,
         show_progress: bool | None = None,
     ) -> Tensor:
         """Return f'(x), or g'(x) where `support`, of texts: `(n_texts, dim)`, on the model's device.
@@ -219,7 +219,8 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         Args:
             texts: The texts.
             support: Whether to use the encoder of the examples, where it is a separate one.
-            batch_tokens: Texts are sorted by length and encoded in batches of so many padded tokens.
+            batch_tokens: Texts are sorted by length and encoded in batches of so many padded tokens; by default as many
+                as were the fastest on this machine when many texts were first encoded, or FEWTEXT_BATCH_TOKENS says.
             show_progress: A progress bar; by default one appears after two seconds.
 
         Raises:

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fewtext.inference.rows import (
@@ -23,6 +23,7 @@ def strings(*pieces):
     return Rows(tuple(Strings(pa.array(piece, pa.large_string())) for piece in pieces))
 
 
+@settings(deadline=None)  # other tests may be at work on the cores
 @given(
     st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4), min_size=1, max_size=3),
     st.lists(st.integers(0, 99), max_size=8),
