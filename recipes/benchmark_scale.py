@@ -6,9 +6,7 @@ encoder, and how far the vote of the nearest is from that of all. `--help` lists
 `offline` and `faiss`.
 """
 
-import gc
 import json
-import os
 import subprocess
 import sys
 import time
@@ -19,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 import torch
+from benchmarks.prepared import classifier_of, perturbed, resident
 from benchmarks.timing import machine
-from torch.nn.functional import normalize
 
 from fewtext import FewShotClassifier, MatchingNetwork, Task, load_tasks
 from fewtext.commands.arguments import describe, parse
@@ -50,38 +48,13 @@ class ScaleArguments:
     output: str = "runs/scale"
 
 
-class Prepared(MatchingNetwork):
-    """A Matching Network that looks up the vectors of examples, and encodes all else."""
-
-    vectors: torch.Tensor
-    row_of: dict[str, int]
-
-    def embed(self, texts, **options):
-        """Return the vectors of texts, `(n_texts, dim)`."""
-        known = [self.row_of[text] for text in texts if text in self.row_of]
-        encoded = super().embed([text for text in texts if text not in self.row_of], **options)
-        vectors = torch.empty(len(texts), self.config.embedding_size)
-        is_known = torch.tensor([text in self.row_of for text in texts], dtype=torch.bool)
-        vectors[is_known], vectors[~is_known] = self.vectors[known], encoded
-        return vectors
-
-
 def build(task: Task, network: MatchingNetwork, vectors: torch.Tensor, size: int, arguments: ScaleArguments) -> Path:
     """Save a classifier of `size` examples, and return its folder."""
-    random = torch.Generator().manual_seed(0)
-    rows = torch.arange(size) % len(vectors)
-    copies = vectors[rows]
-    for start in range(len(vectors), size, 65_536):
-        part = copies[start : start + 65_536]
-        part += arguments.noise * normalize(torch.randn(part.shape, generator=random), dim=-1)
-    texts = [f"{task.texts[row]} ({i // len(vectors)})" for i, row in enumerate(rows.tolist())]
-    prepared = Prepared(network.config, network.encoder).eval()
-    prepared.load_state_dict(network.state_dict())
-    prepared.tokenizer = network.tokenizer
-    prepared.vectors, prepared.row_of = normalize(copies, dim=-1), {text: row for row, text in enumerate(texts)}
-    del copies
-    labels = [task.labels[row] for row in rows.tolist()]
-    classifier = FewShotClassifier(prepared, large_size=1, precision=arguments.precision).fit(texts, labels)
+    rows = [i % len(vectors) for i in range(size)]
+    texts = [f"{task.texts[row]} ({i // len(vectors)})" for i, row in enumerate(rows)]
+    copies = perturbed(vectors, size, arguments.noise)
+    settings = {"large_size": 1, "precision": arguments.precision}
+    classifier = classifier_of(network, copies, [task.labels[row] for row in rows], texts, **settings)
     folder = Path(arguments.output) / f"{size}-{arguments.precision}"
     classifier.save_pretrained(folder)
     return folder
@@ -90,7 +63,7 @@ def build(task: Task, network: MatchingNetwork, vectors: torch.Tensor, size: int
 def opened(folder: Path, texts: list[str], threads: int) -> dict[str, float]:
     """Open a classifier and measure it; needs a process of its own."""
     torch.set_num_threads(threads)
-    figures = {"MB before": resident()}
+    figures = {"MB before": resident()[0]}
     started = time.perf_counter()
     classifier = FewShotClassifier.from_pretrained(folder)
     figures["seconds to open"] = time.perf_counter() - started
@@ -99,7 +72,7 @@ def opened(folder: Path, texts: list[str], threads: int) -> dict[str, float]:
     figures["seconds to open the encoder alone"] = time.perf_counter() - started
     queries = classifier.network.embed(texts)
     examples = len(classifier.support)
-    figures |= {"examples": examples, "MB opened": resident()}
+    figures |= {"examples": examples, "MB opened": resident()[0]}
     memory = classifier.memory
     for _ in range(2):  # once to read what is mapped, once as it goes on
         seconds = []
@@ -113,7 +86,7 @@ def opened(folder: Path, texts: list[str], threads: int) -> dict[str, float]:
     started = time.perf_counter()
     found = memory.answer(queries)
     figures["ms a query of many"] = 1e3 * (time.perf_counter() - started) / len(queries)
-    figures["MB after queries"] = resident()
+    figures["MB after queries"], figures["of these, pages of files"] = resident()
     started = time.perf_counter()
     exact = memory.exact().answer(queries)
     figures["ms a query of many, all examples read"] = 1e3 * (time.perf_counter() - started) / len(queries)
@@ -138,13 +111,6 @@ def opened(folder: Path, texts: list[str], threads: int) -> dict[str, float]:
         )
     figures["seconds to encode 5 examples and a name"] = encoding
     return figures
-
-
-def resident() -> float:
-    """Return the resident memory of this process in MB."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def benchmark(arguments: ScaleArguments) -> None:

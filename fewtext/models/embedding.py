@@ -111,10 +111,13 @@ def _embed(
         model.warned_truncation = True
     pad_id = tokenizer.pad_token_id or 0
     training = model.training
-    model.eval()
+    if training:
+        model.eval()
+    lengths = [len(row) for row in ids]
+    quiet = show_progress is False or len(ids) * max(lengths) <= DEFAULTS["cpu"]  # one batch needs no bar
     try:
         # delay: a bar appears only where the work takes longer than two seconds
-        with tqdm(total=len(texts), desc="Encoding", unit="text", delay=2, disable=show_progress is False) as bar:
+        with tqdm(total=len(texts), desc="Encoding", unit="text", delay=2, disable=quiet) as bar:
 
             def encode(rows: list[int]) -> None:
                 input_ids, mask = pad_ids([ids[row] for row in rows], pad_id)
@@ -122,14 +125,14 @@ def _embed(
                 vectors[rows] = model.encode(input_ids.to(model.device), padded, support=support).to(vectors.dtype)
                 bar.update(len(rows))
 
-            lengths = [len(row) for row in ids]
             rest: Sequence[int] = range(len(ids))
             if batch_tokens is None:
                 batch_tokens, rest = _measured(model, lengths, encode)
             for rows in batches_by_length([lengths[row] for row in rest], batch_tokens):
                 encode([rest[row] for row in rows])
     finally:
-        model.train(training)
+        if training:
+            model.train()
     return vectors
 
 
@@ -138,7 +141,9 @@ def _measured(
 ) -> tuple[int, Sequence[int]]:
     """Return the bound of a batch, and the texts that are still to be encoded where a part had to be to measure it."""
     device = model.device.type
-    kind = f"{type(model).__name__} of {model.config.encoder_config.model_type}, {model.num_parameters()} weights"
+    encoder = model.config.encoder_config
+    layers = getattr(encoder, "num_hidden_layers", 0)
+    kind = f"{type(model).__name__} of {encoder.model_type}, {layers} layers of {encoder.hidden_size}"
     bound = known_bound(device, kind)
     if bound is not None or sum(lengths) < work_to_measure(device) or device not in CANDIDATES:
         return bound or DEFAULTS.get(device, DEFAULTS["cpu"]), range(len(lengths))

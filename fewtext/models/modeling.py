@@ -219,8 +219,9 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         Args:
             texts: The texts.
             support: Whether to use the encoder of the examples, where it is a separate one.
-            batch_tokens: Texts are sorted by length and encoded in batches of so many padded tokens; by default as many
-                as were the fastest on this machine when many texts were first encoded, or FEWTEXT_BATCH_TOKENS says.
+            batch_tokens: Texts are sorted by length and encoded in batches of so many padded tokens; by default as
+                many as were the fastest on this machine when many texts were first encoded, or as
+                FEWTEXT_BATCH_TOKENS says.
             show_progress: A progress bar; by default one appears after two seconds.
 
         Raises:
