@@ -91,13 +91,14 @@ class Answering(Editing):
         state = self._ready()
         self._check_abstain(abstain)
         answers = self._answer(texts)
-        probabilities = state.confidence.probabilities(answers.log_probs)
         refused = self._refused(answers, abstain)
         if state.support.several:
+            probabilities = state.confidence.probabilities(answers.log_probs)
             named = probabilities >= state.confidence.multi_label_threshold
             named |= probabilities == probabilities.max(1, keepdims=True, initial=0)
             return (named & ~refused[:, None]).astype(np.int64)
-        predicted = self.classes_[probabilities.argmax(1)] if len(probabilities) else self.classes_[:0]
+        # The temperature does not change which class is best, so nothing needs to be fitted for it.
+        predicted = self.classes_[answers.log_probs.argmax(1).cpu().numpy()]
         if refused.any():
             predicted = predicted.astype(object)
             predicted[refused] = None
