@@ -3,8 +3,10 @@
 import csv
 import json
 import runpy
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -31,11 +33,19 @@ ENVIRONMENT = {
 
 
 @pytest.fixture
-def words(encoder_folder, tmp_path, monkeypatch):
-    """The settings, with three kinds of files of 3000 texts."""
+def _ray(monkeypatch):
+    """Ray is there, and what it writes is gone afterwards; its sockets want a folder with a short name."""
     pytest.importorskip("ray", reason="needs Ray: pip install 'fewtext[ray]'")
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        yield
+
+
+@pytest.fixture
+def words(_ray, encoder_folder, tmp_path):
+    """The settings, with three kinds of files of 3000 texts."""
     (tmp_path / "examples.csv").write_text("text,label\n" + "".join(f"{t},{y}\n" for t, y in EXAMPLES))
     texts = texts_of(tmp_path)
     (tmp_path / "in" / "day").mkdir(parents=True)
@@ -62,16 +72,21 @@ def chunks(folder):
     return Counter(file.removesuffix(".parquet").rpartition(".")[0] for file in files)
 
 
-def wait_for(actors, driver, output):
+def wait_for(seen, driver):
+    """Wait until something is seen while the driver runs."""
+    end = time.monotonic() + 120
+    while not seen():
+        if time.monotonic() > end or driver.process.exitcode is not None:
+            driver.process.kill()
+            pytest.fail("that was not seen: " + driver.wait().stderr[-3000:])
+        time.sleep(0.01)
+
+
+def wait_for_actors(number, driver, output):
     """Wait until as many files have more chunks than before: each of them is written by an actor of its own."""
     time.sleep(1)  # an actor of a killed driver outlives it by a moment, and no driver starts as fast
-    before, end = chunks(output), time.monotonic() + 120
-    while time.monotonic() < end and driver.process.exitcode is None:
-        now = chunks(output)
-        if sum(now[name] > before[name] + 2 for name in now) >= actors:
-            return
-        time.sleep(0.01)
-    pytest.fail("not so many actors were seen at work: " + driver.wait(1).stderr[-3000:])
+    before = chunks(output)
+    wait_for(lambda: sum(n > before[name] + 2 for name, n in chunks(output).items()) >= number, driver)
 
 
 def test_whoever_is_killed_every_row_is_classified_once(words, encoder_folder, tmp_path):
@@ -85,14 +100,17 @@ def test_whoever_is_killed_every_row_is_classified_once(words, encoder_folder, t
             node = cluster.add_node(num_cpus=1, object_store_memory=10**8)
             cluster.wait_for_nodes()
             words.append(f"address={cluster.address}")
-            driver = Python(RECIPE, *words)
-            wait_for(1, driver, output)
+            recipe = shutil.copytree(RECIPE.parent, tmp_path / "recipe")
+            driver = Python(recipe / RECIPE.name, *words)
+            wait_for((output / ".run").exists, driver)
+            shutil.rmtree(recipe)  # nor do other machines have it
+            wait_for_actors(1, driver, output)
             driver.process.kill()
             assert driver.wait().returncode == -signal.SIGKILL
             done = {file: file.stat().st_mtime_ns for file in output.rglob("[!.]*.parquet")}
 
             driver = Python(RECIPE, *words, "actors=2")
-            wait_for(2, driver, output)
+            wait_for_actors(2, driver, output)
             cluster.remove_node(node, allow_graceful=False)
             assert len(done) < chunks(output).total() < 3 * ROWS / CHUNK
             ended = driver.wait()
@@ -187,3 +205,11 @@ def test_what_is_wrong_is_said_before_ray_starts(recipe, words, tmp_path, monkey
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match=r"pip install 'fewtext\[ray\]'"):
         classify()
+
+
+def test_a_million_texts_are_measured_as_these_are(encoder_folder, tmp_path):
+    done = run_python(RECIPE.with_name("measure.py"), f"model={encoder_folder}", "texts=6000", f"output={tmp_path}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (
+        "MB at the peak" in done.stdout and "6000 texts killed in the middle and gone on with: the same" in done.stdout
+    )

@@ -35,7 +35,7 @@ class Processes:
         Raises `ValueError` where the processes do not find each other: each would do all of the work.
         """
         size = int(os.environ.get("WORLD_SIZE", 1))
-        if size == 1:
+        if size == 1 or "LOCAL_RANK" not in os.environ:  # some clusters set the first for whatever they run
             return cls()
         from accelerate.utils import parse_flag_from_env
 

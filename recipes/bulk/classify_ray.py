@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import folders
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -144,6 +145,7 @@ def classify(arguments: BulkArguments) -> None:
     )
     claim(output, f"{load(arguments, 'cpu').fingerprint} {settings}\n")
     connect(ray, arguments)
+    ray.cloudpickle.register_pickle_by_value(folders)  # other machines have fewtext, but not its recipes
     ray.data.DataContext.get_current().enable_progress_bars = False
     of = math.ceil(arguments.actors / len(files))  # few files are shared by several actors
     shares = [{"name": name, "file": str(files[name]), "number": i, "of": of} for name in files for i in range(of)]

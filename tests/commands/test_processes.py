@@ -83,3 +83,12 @@ def test_blocks_are_dealt_in_turn():
     dealt = [list(Processes(rank, 3).own(iter(range(8)))) for rank in range(3)]
     assert dealt == [[0, 3, 6], [1, 4, 7], [2, 5]]
     assert list(Processes().own(iter(range(8)))) == list(range(8))
+
+
+def test_without_a_launcher_a_process_is_alone(monkeypatch):
+    assert Processes.started() == Processes(rank=0, size=1, device=None)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert Processes.started() == Processes()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert Processes.started() == Processes()
