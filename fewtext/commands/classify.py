@@ -3,17 +3,20 @@
 fewtext classify --support examples.csv texts.csv --output answers.csv
 fewtext classify --model runs/bot texts.jsonl --output answers.jsonl --abstain auto --explain 3
 fewtext classify --model runs/bot - --top-k 3 < texts.txt
+accelerate launch recipes/classify.py model=runs/bot input=texts.parquet output=answers.csv
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import count
 
 from tqdm.auto import tqdm
 
 from fewtext.commands.arguments import ClassifyArguments
 from fewtext.commands.fitted import fitted_classifier, read_examples
-from fewtext.commands.output import Output, Row
+from fewtext.commands.output import Block, Output, Row
+from fewtext.commands.processes import Processes
 from fewtext.data.names import one_line
 from fewtext.data.streaming import STDIN, text_blocks
 from fewtext.inference.classifier import FewShotClassifier
@@ -30,7 +33,7 @@ def classify(arguments: ClassifyArguments) -> None:
     """Classify every text of `input` and write label and score, in the order of the texts.
 
     A file is read once before, so that what is wrong with it is said before hours of work; only one block of
-    it is in memory at a time.
+    it is in memory at a time. Several processes classify its blocks in turn.
 
     Raises:
         FileExistsError: an output that exists already, or one of an interrupted run without `resume`.
@@ -38,34 +41,48 @@ def classify(arguments: ClassifyArguments) -> None:
     """
     if arguments.input is None:
         raise ValueError("nothing to classify: give input=FILE with texts, or input=- for standard input.")
-    output = _check(arguments)
+    processes = Processes.started()
+    output = _check(arguments, processes)
     examples = read_examples(arguments)
     total = None
     if arguments.input != STDIN:
-        total = sum(map(len, text_blocks(arguments.input, arguments.text_column, BLOCK)))
-    classifier = fitted_classifier(arguments, examples)
+        total = sum(len(texts) for _, texts in processes.own(_blocks(arguments)))
+    classifier = fitted_classifier(arguments, examples, processes.device)
     if arguments.abstain_by is not None:
         classifier.set_params(abstain_by=arguments.abstain_by)
-    done, blocks = 0, text_blocks(arguments.input, arguments.text_column, BLOCK)
+    done, blocks = 0, processes.own(_blocks(arguments))
     if output is not None:
         settings = (arguments.top_k, arguments.abstain, arguments.abstain_by, arguments.explain)
         output.claim(f"{classifier.fingerprint} {settings}\n")
         done, blocks = output.remaining(blocks, arguments.top_k, len(classifier.classes_))
-    with tqdm(total=total, initial=done, desc="Classifying", unit="text", delay=2) as bar:
-        for block in blocks:
-            rows = _rows(classifier, block, arguments)
+    hidden = processes.rank > 0
+    with tqdm(total=total, initial=done, desc="Classifying", unit="text", delay=2, disable=hidden) as bar:
+        for _, texts in blocks:
+            rows = _rows(classifier, texts, arguments)
             if output is None:
                 _show(rows)
             else:
                 output.write(rows)
-            bar.update(len(block))
+            bar.update(len(texts))
     if output is not None:
         output.finish()
+        processes.wait()
+        if processes.size > 1 and processes.rank == 0:
+            output.join(_blocks(arguments), arguments.top_k, len(classifier.classes_))
 
 
-def _check(arguments: ClassifyArguments) -> Output | None:
+def _blocks(arguments: ClassifyArguments) -> Iterator[Block]:
+    """Yield the texts of the input a block at a time, each with the row of its first text."""
+    return zip(count(0, BLOCK), text_blocks(arguments.input or STDIN, arguments.text_column, BLOCK), strict=False)
+
+
+def _check(arguments: ClassifyArguments, processes: Processes) -> Output | None:
     """Check the settings that need no model, and return where the answers go; None is the screen."""
-    output = None if arguments.output is None else Output(arguments.output, arguments.resume)
+    if processes.size > 1 and (arguments.output is None or arguments.input == STDIN):
+        raise ValueError("several processes share a file and write a file: give input=FILE and output=FILE.")
+    output = None
+    if arguments.output is not None:
+        output = Output(arguments.output, arguments.resume, processes.rank, processes.size)
     if arguments.resume and output is None:
         raise ValueError("resume goes on with an output; give output=FILE.")
     if arguments.top_k < 1:

@@ -7,10 +7,12 @@ from fewtext.data.tasks import Task, load_tasks
 from fewtext.inference.classifier import FewShotClassifier
 
 
-def fitted_classifier(arguments: SupportArguments, examples: Task | None = None) -> FewShotClassifier:
+def fitted_classifier(
+    arguments: SupportArguments, examples: Task | None = None, device: str | None = None
+) -> FewShotClassifier:
     """Return the classifier, fitted to the examples; raises `ValueError` where there are none."""
     examples = examples or read_examples(arguments)
-    classifier = FewShotClassifier.from_pretrained(arguments.model)
+    classifier = FewShotClassifier.from_pretrained(arguments.model, device=device)
     if examples is not None:
         classifier.fit(examples.texts, examples.labels)
     if classifier.support is None:

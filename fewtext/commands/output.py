@@ -1,18 +1,25 @@
-"""The file that `fewtext classify` writes: whole rows in NAME.partial, which gets its name when it is complete."""
+"""The file that `fewtext classify` writes: whole rows in NAME.partial, which gets its name when it is complete.
+
+Of several processes each writes the rows of its own texts in NAME.1-of-2.partial, and the first joins them.
+"""
 
 from __future__ import annotations
 
 import csv
+import glob
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import chain, cycle
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fewtext.data.sources import csv_reader
 
 Row = dict[str, Any]
+Block = tuple[int, list[str]]
+"""The row of the first text, and the texts."""
 COLUMNS = ("text", "label", "score")
 
 
@@ -22,16 +29,21 @@ class Output:
     Args:
         name: The file; its ending says which kind.
         resume: Whether to go on with what an interrupted run left.
+        rank: Which of the processes this one is, of which each writes a part.
+        size: How many there are; one alone writes the whole.
 
     Raises:
-        FileExistsError: the file is there already, or what an interrupted run left is and `resume` is not set.
+        FileExistsError: the file is there already, or what an interrupted run left is and `resume` is not set, or
+            was left by another number of processes.
         ValueError: another ending.
     """
 
-    def __init__(self, name: str, resume: bool = False) -> None:
+    def __init__(self, name: str, resume: bool = False, rank: int = 0, size: int = 1) -> None:
         self.file = Path(name)
-        self.partial = Path(f"{name}.partial")
-        self.stamp_file = Path(f"{name}.partial.run")
+        self.parts = [Path(f"{name}.{i}-of-{size}.partial") for i in range(1, size + 1)]
+        if size == 1:
+            self.parts = [Path(f"{name}.partial")]
+        self.partial = self.parts[rank]
         self.is_csv = name.endswith(".csv")
         if self.file.exists():
             raise FileExistsError(f"{name} exists already; choose another output.")
@@ -41,23 +53,28 @@ class Output:
             raise FileExistsError(
                 f"{self.partial} of an interrupted run exists already: resume=true goes on with it, or remove it."
             )
+        others = self.file.parent.glob(f"{glob.escape(self.file.name)}.*-of-*.partial")
+        for other in [Path(f"{name}.partial"), *sorted(others)]:
+            if other.exists() and other not in self.parts:
+                raise FileExistsError(f"{other} is of another number of processes: go on with as many, or remove it.")
 
     def claim(self, stamp: str) -> None:
         """Note which classifier and settings write the file; raises `ValueError` if others began it."""
-        if self.partial.exists() and self.stamp_file.is_file() and self.stamp_file.read_text() != stamp:
+        file = _stamp_file(self.partial)
+        if self.partial.exists() and file.is_file() and file.read_text() != stamp:
             raise ValueError(
                 f"{self.partial} is of another run, with another classifier or other settings. Remove it, or give "
                 "those of that run."
             )
-        self.stamp_file.write_text(stamp)
+        file.write_text(stamp)
 
-    def remaining(self, blocks: Iterator[list[str]], top_k: int, n_classes: int) -> tuple[int, Iterator[list[str]]]:
+    def remaining(self, blocks: Iterator[Block], top_k: int, n_classes: int) -> tuple[int, Iterator[Block]]:
         """Return how many texts are done, and the blocks that are not; the file ends after the last whole block.
 
         A block is classified as one, so that the scores are those of an undisturbed run to the last digit.
 
         Args:
-            blocks: The texts, from the first on.
+            blocks: The texts, from the first on; of several processes those of this one.
             top_k: How many classes are named for each text.
             n_classes: How many there are.
 
@@ -66,23 +83,23 @@ class Output:
         """
         if not self.partial.exists():
             return 0, blocks
-        done = end = 0
-        rest: list[list[str]] = []
+        done = end = row = 0
+        rest: list[Block] = []
         with self.partial.open("rb") as stream:
             records = self._records(stream)
             if self.is_csv and (header := next(records, None)) is not None:
                 if header != self._header():
-                    raise self._foreign(0)
+                    raise self._foreign(self.partial, 0)
                 end = len(header)
-            for block in blocks:
-                length = self._length(block, done, records, top_k, n_classes)
-                if length is None:
-                    rest = [block]
+            for row, texts in blocks:
+                rows = self._rows(self.partial, records, row, texts, top_k, n_classes)
+                if rows is None:
+                    rest = [(row, texts)]
                     break
-                done, end = done + len(block), end + length
+                done, end, row = done + len(texts), end + len(rows), row + len(texts)
             else:
                 if next(records, None) is not None:
-                    raise self._foreign(done)
+                    raise self._foreign(self.partial, row)
         os.truncate(self.partial, end)
         return done, chain(rest, blocks)
 
@@ -93,28 +110,61 @@ class Output:
             stream.write(header + b"".join(self._encoded(row) for row in rows))
 
     def finish(self) -> None:
-        """Give the file its name."""
+        """Give the file its name; a part of one keeps its own until `join`."""
         self.write([])
-        self.partial.rename(self.file)
-        self.stamp_file.unlink(missing_ok=True)
+        if len(self.parts) == 1:
+            self.partial.rename(self.file)
+            _stamp_file(self.partial).unlink(missing_ok=True)
 
-    def _length(
-        self, block: Sequence[str], done: int, records: Iterator[bytes], top_k: int, n_classes: int
-    ) -> int | None:
-        """The number of bytes of a block's rows; None where they are not all there."""
-        length = 0
-        for row, text in enumerate(block, done):
+    def join(self, blocks: Iterator[Block], top_k: int, n_classes: int) -> None:
+        """Write the rows of all parts in the order of the texts, and remove the parts.
+
+        Args:
+            blocks: All texts; of n processes, block b is of process b modulo n.
+            top_k: As in `remaining`.
+            n_classes: Likewise.
+
+        Raises:
+            ValueError: a part does not hold the rows of its texts.
+        """
+        joined = Path(f"{self.file}.joined")
+        with ExitStack() as stack:
+            parts = [(part, self._records(stack.enter_context(part.open("rb")))) for part in self.parts]
+            stream = stack.enter_context(joined.open("wb"))
+            for _, records in parts if self.is_csv else []:
+                next(records)
+            stream.write(self._header())
+            for (row, texts), (part, records) in zip(blocks, cycle(parts), strict=False):
+                rows = self._rows(part, records, row, texts, top_k, n_classes)
+                if rows is None:
+                    raise self._foreign(part, row)
+                stream.write(rows)
+        joined.rename(self.file)
+        for part in self.parts:
+            part.unlink()
+            _stamp_file(part).unlink(missing_ok=True)
+
+    def _rows(
+        self, part: Path, records: Iterator[bytes], row: int, texts: list[str], top_k: int, n_classes: int
+    ) -> bytes | None:
+        """The rows of texts; None where they are not all there."""
+        rows = []
+        for text_row, text in enumerate(texts, row):
             n_found, n_rows = 0, 1
             while n_found < n_rows:
                 if (record := next(records, None)) is None:
                     return None
-                found, label = self._decoded(record, row)
+                try:
+                    found, label = self._decoded(record)
+                except (ValueError, KeyError, TypeError, csv.Error) as error:
+                    raise self._foreign(part, text_row) from error
                 if found != text:
-                    raise self._foreign(row)
+                    raise self._foreign(part, text_row)
                 if n_found == 0:  # the label None comes first, beside the classes
                     n_rows = min(top_k, n_classes + (label is None))
-                n_found, length = n_found + 1, length + len(record)
-        return length
+                n_found += 1
+                rows.append(record)
+        return b"".join(rows)
 
     def _records(self, stream: BinaryIO) -> Iterator[bytes]:
         """Yield whole rows; one that was cut off is left out."""
@@ -132,24 +182,26 @@ class Output:
             return json.dumps(row, ensure_ascii=False).encode() + b"\n"
         return ",".join(_field(row[column]) for column in COLUMNS).encode() + b"\n"
 
-    def _decoded(self, record: bytes, row: int) -> tuple[str, Any]:
-        try:
-            if not self.is_csv:
-                values = json.loads(record)
-                return values["text"], values["label"]
-            text, label, _ = next(csv_reader([record.decode()]))
-            return text, label or None
-        except (ValueError, KeyError, TypeError, csv.Error) as error:
-            raise self._foreign(row) from error
+    def _decoded(self, record: bytes) -> tuple[str, Any]:
+        if not self.is_csv:
+            values = json.loads(record)
+            return values["text"], values["label"]
+        text, label, _ = next(csv_reader([record.decode()]))
+        return text, label or None
 
     def _header(self) -> bytes:
         return ",".join(COLUMNS).encode() + b"\n" if self.is_csv else b""
 
-    def _foreign(self, row: int) -> ValueError:
+    @staticmethod
+    def _foreign(part: Path, row: int) -> ValueError:
         return ValueError(
-            f"{self.partial} is of another run: it does not hold row {row} of the input as these settings would. "
+            f"{part} is of another run: it does not hold row {row} of the input as these settings would. "
             "Remove it, or give the input and the settings of that run."
         )
+
+
+def _stamp_file(part: Path) -> Path:
+    return Path(f"{part}.run")
 
 
 def _field(value: Any) -> str:

@@ -185,7 +185,7 @@ class Stand:
 @pytest.mark.parametrize("top_k", [1, 2, 5])
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_wherever_a_run_was_cut(kind, top_k, words, tmp_path, monkeypatch):
-    monkeypatch.setattr(FewShotClassifier, "from_pretrained", lambda name: Stand())
+    monkeypatch.setattr(FewShotClassifier, "from_pretrained", lambda name, **options: Stand())
     words = [words[0], words[3], f"top_k={top_k}"]
     assert main([*words, f"output={tmp_path}/whole.{kind}"]) == 0
     whole = (tmp_path / f"whole.{kind}").read_bytes()
@@ -199,7 +199,7 @@ def test_wherever_a_run_was_cut(kind, top_k, words, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_what_another_run_left_is_not_gone_on_with(kind, words, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(FewShotClassifier, "from_pretrained", lambda name: Stand())
+    monkeypatch.setattr(FewShotClassifier, "from_pretrained", lambda name, **options: Stand())
     words = [words[0], words[3]]
     output, partial = tmp_path / f"out.{kind}", tmp_path / f"out.{kind}.partial"
     assert main([*words, f"output={output}"]) == 0
@@ -276,7 +276,7 @@ def test_what_is_wrong_with_the_input_is_said_before_anything_is_written(words, 
 
 
 def test_a_block_is_read_when_the_one_before_is_written(words, tmp_path, monkeypatch):
-    monkeypatch.setattr(FewShotClassifier, "from_pretrained", lambda name: Stand())
+    monkeypatch.setattr(FewShotClassifier, "from_pretrained", lambda name, **options: Stand())
     steps = []
     write, text_blocks = Output.write, command.text_blocks
 
