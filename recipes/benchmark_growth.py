@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import torch
 from benchmarks.prepared import classifier_of, perturbed, resident
 from benchmarks.timing import machine
-from torch.nn.functional import normalize
 
 from fewtext import FewShotClassifier, MatchingNetwork, load_tasks
 from fewtext.commands.arguments import describe, parse
@@ -38,7 +37,10 @@ class GrowthArguments:
         split: Split of it, where it has several.
         repeats: Times that each is timed; the median counts.
         threads: Threads of torch and FAISS.
+        classes: Numbers of classes.
+        shots: Numbers of examples a class.
         support: Sizes of the support set.
+        classifiers: Classifiers in one process.
         processes: Numbers of processes that train; empty leaves it out.
         output: Folder of the results.
     """
@@ -47,7 +49,10 @@ class GrowthArguments:
     split: str | None = None
     repeats: int = 5
     threads: int = 1
+    classes: list[int] = field(default_factory=lambda: [10, 100, 1_000, 5_000])
+    shots: list[int] = field(default_factory=lambda: [1, 10, 100, 400])
     support: list[int] = field(default_factory=lambda: [1_000, 10_000, 100_000, 1_000_000])
+    classifiers: int = 1_000
     processes: list[int] = field(default_factory=lambda: [1, 2])
     output: str = "runs/growth"
 
@@ -77,7 +82,7 @@ class Growth:
         self.texts = list(dict.fromkeys(task.texts))[:1000]
         self.network: MatchingNetwork = load_network(None)[0]
         self.vectors = self.network.embed(self.texts)
-        self.queries = normalize(self.vectors[:256] + 0.1 * torch.randn(256, 384, generator=torch.Generator()), dim=-1)
+        self.queries = perturbed(self.vectors[:256], 512, 0.3)[256:]
 
     def answer(self, n_way: int, shot: int, **settings: object) -> FewShotClassifier:
         """Return a classifier of so many classes and examples."""
@@ -90,11 +95,11 @@ class Growth:
 
     def classes(self) -> Curve:
         """5 examples of each class."""
-        return {str(n): self.a_query(self.answer(n, 5)) for n in (10, 100, 1_000, 5_000)}
+        return {str(n): self.a_query(self.answer(n, 5)) for n in self.arguments.classes}
 
     def shots(self) -> Curve:
         """100 classes."""
-        return {str(n): self.a_query(self.answer(100, n)) for n in (1, 10, 100, 400)}
+        return {str(n): self.a_query(self.answer(100, n)) for n in self.arguments.shots}
 
     def queries_at_once(self) -> Curve:
         """Texts that are classified at once, encoding included, 77 classes of 5 examples."""
@@ -130,10 +135,10 @@ class Growth:
         shared.row_of |= {name: 50 + i for i, name in enumerate(sorted(set(labels)))}
         shared.vectors = torch.cat([shared.vectors, names])
         before, started = resident()[0], time.perf_counter()
-        many = [FewShotClassifier(shared).fit(texts, labels) for _ in range(1_000)]
+        many = [FewShotClassifier(shared).fit(texts, labels) for _ in range(self.arguments.classifiers)]
         fitting = time.perf_counter() - started
         assert all(one.network is shared for one in many)
-        return {"MB a classifier": (resident()[0] - before) / 1_000, "ms to fit one": fitting}
+        return {"MB a classifier": (resident()[0] - before) / len(many), "ms to fit one": 1e3 * fitting / len(many)}
 
     def training(self) -> Curve:
         """Episodes a second of processes of one thread, 20-way 1-shot."""

@@ -34,6 +34,8 @@ class LatencyArguments:
         data: Corpus with the splits train (examples) and test (queries).
         queries: Texts that are asked one by one, and of which blocks are classified.
         shot: Examples a class.
+        classes: Where there are many classes, how many.
+        many: And how many examples of each.
         repeats: Times that each candidate runs.
         threads: Threads of torch and FAISS.
         setfit: Also run SetFit, which takes minutes.
@@ -43,6 +45,8 @@ class LatencyArguments:
     data: str = "fewtext/intents"
     queries: int = 500
     shot: int = 5
+    classes: int = 1_000
+    many: int = 100
     repeats: int = 5
     threads: int = 1
     setfit: bool = False
@@ -96,11 +100,11 @@ def one_text(train: Task, queries: list[str], arguments: LatencyArguments) -> di
 
 
 def adding(train: Task, queries: list[str], arguments: LatencyArguments) -> dict[str, object]:
-    """A class of 5 examples added to 1,000 classes of 5, beside encoding the 5; and the first answer after it."""
+    """A class of 5 examples added to many classes of 5, beside encoding the 5; and the first answer after it."""
     network = load_network(None)[0]
     vectors = network.embed(train.texts[:1000])
-    labels = [f"class number {c:04d} of many" for c in range(1_000) for _ in range(5)]
-    classifier = classifier_of(network, perturbed(vectors, 5_000, 0.5), labels, cache_size=0)
+    labels = [f"class number {c:04d} of many" for c in range(arguments.classes) for _ in range(5)]
+    classifier = classifier_of(network, perturbed(vectors, len(labels), 0.5), labels, cache_size=0)
     classifier.predict(queries[:1])
     fresh = iter(range(1_000_000))
 
@@ -128,7 +132,7 @@ def many_classes(train: Task, queries: list[str], arguments: LatencyArguments) -
     network = load_network(None)[0]
     vectors = network.embed(train.texts)
     found: dict[str, object] = {}
-    for n_way, shot in ((77, 10), (1_000, 100)):
+    for n_way, shot in ((77, 10), (arguments.classes, arguments.many)):
         labels = [f"class number {c:04d} of many" for c in range(n_way) for _ in range(shot)]
         classifier = classifier_of(network, perturbed(vectors, n_way * shot, 0.5), labels, cache_size=0)
         _ = classifier.confidence

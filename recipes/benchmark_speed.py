@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).parent))
 
 import torch
-from benchmarks.backends import network_of
+from benchmarks.backends import BACKENDS, network_of
 from benchmarks.timing import Seconds, machine, ratio, shown, timed
 from torch.nn.functional import normalize
 
@@ -37,7 +37,8 @@ class BenchmarkArguments:
         shot: Examples a class of the classifier.
         repeats: Times that each candidate runs.
         threads: Threads of torch and of the backends; several are measured one after another.
-        backends: What runs the encoder, beside sentence-transformers: torch, onnx, onnx int8, openvino.
+        backends: What runs the encoder, beside sentence-transformers: torch, compile, packed, onnx, onnx int8,
+            openvino.
         episodes: Episodes of each of the four settings of the evaluation; 0 leaves it out.
         output: Folder for `speed.json`, `speed.md` and `speed.png`.
     """
@@ -48,7 +49,7 @@ class BenchmarkArguments:
     shot: int = 5
     repeats: int = 5
     threads: list[int] = field(default_factory=lambda: [1, 2])
-    backends: list[str] = field(default_factory=lambda: ["torch", "onnx", "onnx int8", "openvino"])
+    backends: list[str] = field(default_factory=lambda: list(BACKENDS))
     episodes: int = 600
     output: str | None = None
 

@@ -1,5 +1,6 @@
 """Shared fixtures: everything runs offline, with a tiny random encoder or the packaged MiniLM."""
 
+import csv
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of huggingface_hub: no test reaches for the network
@@ -71,3 +72,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the development data, absent at {folder}; set FEWTEXT_DATA to its folder")
     return folder
+
+
+@pytest.fixture
+def corpora(tmp_path, intents):
+    """A folder like that of the development data: eight of the sample intents, as BANKING77 and CLINC150."""
+    for name in ("banking77/full", "clinc150/full", "clinc150/oos"):
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        classes = intents.classes[8:10] if name.endswith("oos") else intents.classes[:8]
+        for split, part in (("train", slice(12)), ("test", slice(12, 20))):
+            with (folder / f"{split}.csv").open("w", newline="") as file:
+                rows = [(text, label) for label in classes for text in intents.texts_of[label][part]]
+                csv.writer(file).writerows([("text", "label"), *rows])
+    return tmp_path / "data"

@@ -110,3 +110,13 @@ def _run(arguments, environment, cwd, folder):
         sys.path.insert(0, "")
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         exec(compile(code, "<string>", "exec"), vars(main))
+
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+def run_script(script: str, *arguments: object) -> str:
+    """Run a recipe's script from the root of the checkout, and return what it printed."""
+    done = run_python(RECIPES / script, *arguments, cwd=RECIPES.parent)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout

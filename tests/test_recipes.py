@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
-from processes import ONE_GROUP, run_python
+from processes import ONE_GROUP, run_python, run_script
 
 from fewtext.commands.arguments import parse
 from fewtext.commands.train import ARGUMENTS
@@ -66,12 +66,6 @@ def test_scripts_are_thin(script):
     assert len(lines) < 40
     done = run_python(RECIPES / f"{script}.py", "--help")
     assert done.returncode == 0 and "Defaults:" in done.stdout
-
-
-def run_script(script, *arguments):
-    done = run_python(RECIPES / script, *arguments, cwd=RECIPES.parent)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
 
 
 def test_a_siamese_encoder_is_saved_as_a_model_and_texts_are_ranked_with_it(encoder_folder, tmp_path):
@@ -135,20 +129,6 @@ def test_the_texts_of_the_similarity_recipe_are_distinct_and_complete(file, text
     groups = Counter(row["entry"] if file == "faq" else row["taste"] for row in rows)
     assert set(groups.values()) == {8} and len(groups) == texts / 8
     assert file == "items" or Counter(row["role"] for row in rows) == {"question": 36, "answer": 36, "asked": 216}
-
-
-@pytest.fixture
-def corpora(tmp_path, intents):
-    """A folder like that of the development data: eight of the sample intents, as BANKING77 and CLINC150."""
-    for name in ("banking77/full", "clinc150/full", "clinc150/oos"):
-        folder = tmp_path / "data" / name
-        folder.mkdir(parents=True)
-        classes = intents.classes[8:10] if name.endswith("oos") else intents.classes[:8]
-        for split, part in (("train", slice(12)), ("test", slice(12, 20))):
-            with (folder / f"{split}.csv").open("w", newline="") as file:
-                rows = [(text, label) for label in classes for text in intents.texts_of[label][part]]
-                csv.writer(file).writerows([("text", "label"), *rows])
-    return tmp_path / "data"
 
 
 def test_what_a_support_set_tells_is_measured(corpora, encoder_folder, tmp_path, monkeypatch):
@@ -302,7 +282,7 @@ def test_speed_is_measured_beside_sentence_transformers(encoder_folder, tmp_path
     assert (tmp_path / "speed.png").stat().st_size > 1000
 
 
-@pytest.mark.parametrize("backend", ["onnx", "openvino", "else"])
+@pytest.mark.parametrize("backend", ["packed", "onnx", "openvino", "else"])
 def test_backends_compute_the_same(model, tmp_path, monkeypatch, backend):
     monkeypatch.syspath_prepend(RECIPES)
     from benchmarks.backends import network_of
@@ -311,7 +291,7 @@ def test_backends_compute_the_same(model, tmp_path, monkeypatch, backend):
         with pytest.raises(ValueError, match="there is no backend 'else'; the backends are torch, onnx"):
             network_of(backend, model, tmp_path)
         return
-    pytest.importorskip({"onnx": "onnxruntime"}.get(backend, backend))
+    pytest.importorskip({"onnx": "onnxruntime", "packed": "torch"}.get(backend, backend))
     texts = ["where is my parcel", "late", "I would like my money back, please"]
     torch.testing.assert_close(
         network_of(backend, model, tmp_path).embed(texts), model.embed(texts), atol=1e-5, rtol=0
