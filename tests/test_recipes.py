@@ -288,7 +288,9 @@ def test_backends_compute_the_same(model, tmp_path, monkeypatch, backend):
     from benchmarks.backends import network_of
 
     if backend == "else":
-        with pytest.raises(ValueError, match="there is no backend 'else'; the backends are torch, compile, packed, onnx"):
+        with pytest.raises(
+            ValueError, match="there is no backend 'else'; the backends are torch, compile, packed, onnx"
+        ):
             network_of(backend, model, tmp_path)
         return
     pytest.importorskip({"onnx": "onnxruntime", "packed": "torch"}.get(backend, backend))

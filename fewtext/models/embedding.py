@@ -114,6 +114,7 @@ def _embed(
     if training:
         model.eval()
     lengths = [len(row) for row in ids]
+    on_gpu = model.device.type == "cuda"
     quiet = show_progress is False or len(ids) * max(lengths) <= DEFAULTS["cpu"]  # one batch needs no bar
     try:
         # delay: a bar appears only where the work takes longer than two seconds
@@ -121,8 +122,10 @@ def _embed(
 
             def encode(rows: list[int]) -> None:
                 input_ids, mask = pad_ids([ids[row] for row in rows], pad_id)
-                padded = None if bool(mask.all()) else mask.to(model.device)
-                vectors[rows] = model.encode(input_ids.to(model.device), padded, support=support).to(vectors.dtype)
+                padded = None if bool(mask.all()) else _moved(mask, model.device)
+                with torch.autocast(model.device.type, torch.bfloat16, enabled=on_gpu):
+                    found = model.encode(_moved(input_ids, model.device), padded, support=support)
+                vectors[rows] = found.to(vectors.dtype)
                 bar.update(len(rows))
 
             rest: Sequence[int] = range(len(ids))
@@ -134,6 +137,11 @@ def _embed(
         if training:
             model.train()
     return vectors
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on the model's device; to a GPU it is copied while that is still at work."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def _measured(
