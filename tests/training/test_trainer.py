@@ -42,6 +42,22 @@ def test_training_moves_what_it_should(encoder_folder, tmp_path, parts):
     }  # no unknown queries
 
 
+def test_activation_checkpointing_gives_the_same_weights(encoder_folder, tmp_path, parts, monkeypatch):
+    plain = make(encoder_folder, tmp_path, parts, seed=3)
+    plain.train()
+    passes = []
+    encode = MatchingNetwork.encode
+    monkeypatch.setattr(MatchingNetwork, "encode", lambda self, *a, **k: passes.append(1) or encode(self, *a, **k))
+    layers = []
+    checkpointed = make(encoder_folder, tmp_path, parts, seed=3, gradient_checkpointing=True)
+    layer = checkpointed.model.encoder.encoder.layer[0].intermediate
+    layer.register_forward_hook(lambda *_: layers.append(1))
+    checkpointed.train()
+    for name, weight in weights_of(plain).items():
+        torch.testing.assert_close(weights_of(checkpointed)[name], weight, atol=1e-6, rtol=0)
+    assert len(layers) > len(passes)  # computed again in the backward pass
+
+
 def test_unknown_queries_train_the_membership_head(encoder_folder, tmp_path, parts):
     trainer = make(encoder_folder, tmp_path, parts, n_unknown=2)
     before = weights_of(trainer)
