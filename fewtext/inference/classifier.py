@@ -17,7 +17,7 @@ from fewtext.inference.adapting import Adapting
 from fewtext.inference.answering import Answering
 from fewtext.inference.cache import CACHED_TEXTS, VectorCache
 from fewtext.inference.confidence import check_abstain
-from fewtext.inference.large import LARGE
+from fewtext.inference.large import LARGE, too_large
 from fewtext.inference.publishing import Publishing
 from fewtext.inference.repeats import warn_repeated
 from fewtext.inference.similarity import Similarity
@@ -129,7 +129,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         if label_names is not None and label_names != classifier.label_names:
             classifier.label_names = label_names
             if state is not None:
-                state = state.changed(state.support, label_names)
+                state = state.changed(state.support, label_names, classifier._large())
         if abstain is not None:
             classifier.abstain = abstain
         if abstain_by is not None:
@@ -170,6 +170,8 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
             )
         if unknown is not None:
             support = replace(support, unknown=tuple(check_texts(unknown, "unknown")))
+        if self.adaptation is not None and self._large().apply_to(support.shares):
+            raise too_large(len(support), f"adaptation={self.adaptation!r}")
         warn_repeated(support)
         model, before = self.base_network(), self._state
         known = None

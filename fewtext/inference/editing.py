@@ -11,6 +11,7 @@ from fewtext.inference.cache import VectorCache
 from fewtext.inference.labels import Label, ordered_classes
 from fewtext.inference.large import LargeSettings
 from fewtext.inference.repeats import warn_repeated
+from fewtext.inference.rows import OneClass
 from fewtext.inference.state import State, embedded
 from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
@@ -61,6 +62,8 @@ class Editing:
         known = self.support
         if known is not None:  # before anything is encoded
             ordered_classes([*known.names, *more.names])
+            if known.is_large:
+                OneClass.of(more.shares)
         whole = more if known is None else known.merge(embedded(self.network, more, self.label_names, known=known))
         warn_repeated(whole, more.texts)
         self._remember(whole)
@@ -109,7 +112,7 @@ class Editing:
     def _remember(self, support: SupportSet) -> None:
         """Take over a changed support set, once everything that follows from it is there."""
         if self._state is not None:
-            state = self._state.changed(support, self.label_names)
+            state = self._state.changed(support, self.label_names, self._large())
             if state.weights is not self._state.weights:  # the model was trained in place
                 self.cache.clear()
         else:

@@ -79,7 +79,7 @@ class Examples:
             own = tuple(str(one) for one in ids)
             if len(own) != len(checked) or len(set(own)) < len(own):
                 raise ValueError(f"{len(checked)} texts but {len(set(own))} distinct ids; every example has its own.")
-        return cls(tuple(checked), tuple(shares), own, readable, descriptions, several)._canonical()
+        return cls(tuple(checked), tuple(shares), own, readable, descriptions, several).canonical()
 
     @cached_property
     def classes(self) -> tuple[Label, ...]:
@@ -149,7 +149,8 @@ class Examples:
         """Return the support set as it was before it was embedded."""
         return replace(self, vectors=None, class_vectors={})
 
-    def _canonical(self) -> Self:
+    def canonical(self) -> Self:
+        """Return the examples in the canonical order; in columns they stay as they are."""
         if self.is_large:  # no LSTM reads it, so nothing depends on the order
             return self
         keys = self.order_keys

@@ -11,6 +11,7 @@ from torch import Tensor
 from fewtext.data.names import one_line
 from fewtext.inference.labels import Label, given_label
 from fewtext.inference.state import State
+from fewtext.inference.support import SupportSet
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,20 @@ def explained(texts: Sequence[str], queries: Tensor, state: State, top_k: int | 
     probabilities = state.confidence.probabilities(state.memory.answer(queries).log_probs)
     log_probs = torch.from_numpy(probabilities).to(queries.device).log()
     weightiest, parts = state.memory.weightiest(queries, log_probs, top_k)
+    names = list(zip(*state.support.class_texts(state.named), strict=True))
     explanations = []
     for text, scores, rows, own in zip(texts, probabilities, weightiest.tolist(), parts.tolist(), strict=True):
-        evidence = tuple(_evidence(state, row, part) for row, part in zip(rows, own, strict=True))
+        there = [(row, part) for row, part in zip(rows, own, strict=True) if row >= 0]
+        evidence = tuple(_evidence(state.support, names, row, part) for row, part in there)
         best = int(scores.argmax())
         explanations.append(Explanation(text, state.support.classes[best], float(scores[best]), evidence))
     return explanations
 
 
-def _evidence(state: State, row: int, part: float) -> Evidence:
+def _evidence(support: SupportSet, names: Sequence[tuple[str, Label]], row: int, part: float) -> Evidence:
     """Return an example, or after these a name or description, as evidence."""
-    support = state.support
     if row < len(support):
         label = given_label(support.shares[row], support.several)
         return Evidence(support.texts[row], label, part, False, support.ids[row])
-    names, of_names = support.class_texts(state.named)
-    return Evidence(names[row - len(support)], of_names[row - len(support)], part, True)
+    name, label = names[row - len(support)]
+    return Evidence(name, label, part, True)

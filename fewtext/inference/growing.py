@@ -63,7 +63,8 @@ def loaded_memory(
         sums=tensors["sums"],
         covariance=tensors["covariance"],
         index=index,
-        made_of=len(support),
+        made_of=int(tensors["made"][0]),
+        changed=int(tensors["made"][1]),
     )
 
 
@@ -136,19 +137,21 @@ def _comes_from(memory: LargeMemory, known: LargeMemory) -> bool:
         return False
     if known.index is not None and known.index.end != whole:  # another classifier added to it
         return False
-    return (1 - GROWTH) * known.made_of <= len(memory.vectors) <= (1 + GROWTH) * known.made_of
+    changed = known.changed + memory.vectors.whole - whole + len(_gone(before, memory.vectors))
+    return changed <= GROWTH * known.made_of
 
 
 @torch.inference_mode()
 def _grown(memory: LargeMemory, known: LargeMemory) -> LargeMemory:
     """Take over mean, sums and index; add what came, and take away what went."""
     whole = known.vectors.whole
-    memory = replace(memory, mean=known.mean, covariance=known.covariance, made_of=known.made_of)
-    new = np.arange(whole, memory.vectors.whole)
+    new, gone = np.arange(whole, memory.vectors.whole), _gone(known.vectors, memory.vectors)
+    changed = known.changed + len(new) + len(gone)
+    memory = replace(memory, mean=known.mean, covariance=known.covariance, made_of=known.made_of, changed=changed)
     directions = memory.directions(some_vectors(Rows(memory.vectors.pieces), new))
     if known.index is not None:
         known.index.add(directions, new)
-    sums = _grown_sums(memory, known, new, directions) if _keeps_labels(memory, known) else _sums(memory)
+    sums = _grown_sums(memory, known, new, gone, directions) if _keeps_labels(memory, known) else _sums(memory)
     return replace(memory, sums=sums, index=known.index)
 
 
@@ -166,15 +169,16 @@ def _sums(memory: LargeMemory) -> Tensor:
     return sums
 
 
-def _grown_sums(memory: LargeMemory, known: LargeMemory, new: NDArray[np.int64], directions: Tensor) -> Tensor:
-    """Return the sums of the classes after the examples `new` came and others went."""
+def _grown_sums(
+    memory: LargeMemory, known: LargeMemory, new: NDArray[np.int64], gone: NDArray[np.int64], directions: Tensor
+) -> Tensor:
+    """Return the sums of the classes after the examples `new` came and those `gone` went."""
     column = {label: number for number, label in enumerate(memory.classes)}
     sums = torch.zeros_like(memory.sums)
     there = [(column[label], number) for number, label in enumerate(known.classes) if label in column]
     sums[[new for new, _ in there]] = known.sums[[old for _, old in there]]
     came = torch.from_numpy(np.isin(new, memory.vectors.kept, assume_unique=True))
     sums.index_add_(0, memory.numbers[torch.from_numpy(new)][came], directions[came])
-    gone = _gone(known.vectors, memory.vectors)
     gone = gone[(memory.numbers[torch.from_numpy(gone)] >= 0).numpy()]  # of a class that went, nothing is left
     if len(gone):
         left = memory.directions(some_vectors(Rows(memory.vectors.pieces), gone))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib import import_module
 from importlib.util import find_spec
 from math import isqrt
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -40,18 +40,29 @@ def load_faiss() -> Any:
 class VectorIndex:
     """Vectors of length 1 by number, searched for the largest inner products; it only grows.
 
-    States of a classifier share it: each sees the vectors that it knows. What a file holds is mapped, not read, until
-    something is added.
+    States of a classifier share it, also in several threads: each sees the vectors that it knows. What a file holds is
+    mapped, not read, until something is added, saved or copied.
 
     Args:
         index: The index of FAISS.
-        file: The file that it maps.
+        mapped: Whether it is a map of a file, which cannot change.
     """
 
-    def __init__(self, index: Any, file: Path | None = None) -> None:
+    def __init__(self, index: Any, mapped: bool = False) -> None:
         self._index = index
-        self._file = file
+        self._mapped = mapped
+        self._lock = RLock()
         self.end = int(index.ntotal)  # above every number
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied: a map would not find its file again."""
+        with self._lock:
+            self._read()
+            return {"index": load_faiss().serialize_index(self._index), "end": self.end}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(load_faiss().deserialize_index(state["index"]))  # type: ignore[misc]
+        self.end = state["end"]
 
     @classmethod
     def learned(cls, sample: Tensor, n: int, precision: str, seed: int = 0) -> VectorIndex:
@@ -77,35 +88,51 @@ class VectorIndex:
         """Add vectors `(n, dim)` of numbers that are all new."""
         if not len(numbers):
             return
-        if self._file is not None:  # a mapped index cannot change
-            faiss = load_faiss()
-            self._index, self._file = faiss.read_index(str(self._file)), None
-        self._index.add_with_ids(vectors.numpy(), numbers)
-        self.end = int(numbers.max()) + 1
+        with self._lock:
+            self._read()
+            self._index.add_with_ids(vectors.numpy(), numbers)
+            self.end = int(numbers.max()) + 1
+
+    def _read(self) -> None:
+        """Take the lists of a map into memory: from the map, for the file may be that of another save by now."""
+        if not self._mapped:
+            return
+        faiss = load_faiss()
+        index = faiss.extract_index_ivf(self._index)
+        lists = faiss.ArrayInvertedLists(index.nlist, index.code_size)
+        index.invlists.copy_subset_to(lists, faiss.InvertedLists.SUBSET_TYPE_ID_RANGE, 0, self.end)
+        index.replace_invlists(lists, True)
+        lists.this.disown()  # the index frees them
+        self._mapped = False
 
     def search(
-        self, queries: Tensor, k: int, seen: NDArray[np.bool_] | None = None, lists: int = LISTS_READ
+        self, queries: Tensor, k: int, seen: NDArray[np.bool_] | int | None = None, lists: int | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the `k` largest inner products, `(n_query, k)`, and the numbers of their vectors; -1 for none.
 
         Args:
             queries: `(n_query, dim)`.
             k: How many.
-            seen: Which of the first numbers there are; those after them are not. None is all.
-            lists: How many inverted lists to read.
+            seen: Which of the first numbers there are, or that so many are; those after them are not. None is all.
+            lists: How many inverted lists to read; by default `LISTS_READ`.
         """
         faiss = load_faiss()
-        bits = None if seen is None else np.packbits(seen, bitorder="little")
-        chosen = None if bits is None else faiss.IDSelectorBitmap(bits)
-        faiss.omp_set_num_threads(torch.get_num_threads())
-        options = faiss.SearchParametersIVF(nprobe=lists, sel=chosen)
-        scores, numbers = self._index.search(queries.contiguous().numpy(), k, params=options)
+        with self._lock:  # FAISS searches nothing that grows meanwhile
+            if isinstance(seen, int):
+                seen = None if seen == self.end else np.ones(seen, dtype=bool)
+            bits = None if seen is None else np.packbits(seen, bitorder="little")
+            chosen = None if bits is None else faiss.IDSelectorBitmap(bits)
+            faiss.omp_set_num_threads(torch.get_num_threads())
+            options = faiss.SearchParametersIVF(nprobe=LISTS_READ if lists is None else lists, sel=chosen)
+            scores, numbers = self._index.search(queries.contiguous().numpy(), k, params=options)
         return torch.from_numpy(scores), torch.from_numpy(numbers)
 
     def compacted(self, kept: NDArray[np.int64]) -> VectorIndex:
         """Return an index of its own with some of the vectors, numbered anew in the order of `kept`."""
         faiss = load_faiss()
-        index = faiss.clone_index(self._index) if self._file is None else faiss.read_index(str(self._file))
+        with self._lock:
+            self._read()
+            index = faiss.clone_index(self._index)
         new = np.full(self.end, -1, dtype=np.int64)
         new[kept] = np.arange(len(kept))
         index.remove_ids(np.flatnonzero(new < 0))
@@ -119,10 +146,9 @@ class VectorIndex:
     def save(self, file: Path) -> None:
         """Write the index to a file."""
         faiss = load_faiss()
-        if self._file is None:
+        with self._lock:
+            self._read()
             faiss.write_index(self._index, str(file))
-        else:
-            shutil.copyfile(self._file, file)
 
     @classmethod
     def open(cls, file: Path, dim: int) -> VectorIndex:
@@ -139,4 +165,4 @@ class VectorIndex:
             raise ValueError(f"{file} is damaged or was cut off while it was written.") from error
         if index.d != dim:
             raise ValueError(f"{file} holds vectors of size {index.d}, but the model has size {dim}.")
-        return cls(index, file)
+        return cls(index, mapped=True)

@@ -61,12 +61,30 @@ class LargeSettings:
 
     def apply_to(self, shares: Sequence[Shares]) -> bool:
         """Tell whether examples are many and each says one class."""
-        if isinstance(shares, Rows):
-            return True
+        if isinstance(shares, Rows):  # what shrinks a little stays as it is
+            return len(shares) >= max(1, self.size / 2)
         return len(shares) >= self.size and all(len(row) == 1 and 1.0 in row.values() for row in shares)
 
 
 BY_DEFAULT = LargeSettings()
+
+
+def too_large(n_examples: int, what: str) -> ValueError:
+    """Return the error for what cannot be done with a large support set."""
+    return ValueError(
+        f"{what} compares the examples with each other, and {n_examples:,} are too many: fit a part of them, or set "
+        "large_size above their number and fit again."
+    )
+
+
+def reduced(support: SupportSet) -> SupportSet:
+    """Return a support set as tuples and a tensor, in the canonical order."""
+    if not support.is_large:
+        return support
+    vectors = None if support.vectors is None else some_vectors(support.vectors, np.arange(len(support)))
+    return replace(
+        support, texts=tuple(support.texts), shares=tuple(support.shares), ids=tuple(support.ids), vectors=vectors
+    ).canonical()
 
 
 def enlarged(support: SupportSet, precision: str) -> SupportSet:

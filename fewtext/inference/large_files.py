@@ -30,6 +30,7 @@ def large_tensors(support: SupportSet, memory: LargeMemory) -> dict[str, Tensor]
     """Return what `support.safetensors` holds of a large support set: embeddings, and what was computed of them."""
     assert isinstance(support.vectors, Rows)
     tensors = {name: getattr(memory, name) for name in OF_MEMORY} | {"vectors": _stored(support.vectors, "stored")}
+    tensors["made"] = torch.tensor([memory.made_of, memory.changed])
     first = support.vectors.pieces[0]
     if isinstance(first, Vectors) and first.scales is not None:
         tensors["scales"] = _stored(support.vectors, "scales")
@@ -37,12 +38,15 @@ def large_tensors(support: SupportSet, memory: LargeMemory) -> dict[str, Tensor]
 
 
 def write_table(support: SupportSet, folder: Path, include_texts: bool) -> str:
-    """Write ids, texts and class numbers; return a hash of the ids, by which the files of one save know each other."""
+    """Write ids, texts and class numbers; return a hash of them, by which the files of one save know each other."""
     assert isinstance(support.shares, Rows)
     ids = pa.array(list(support.ids), pa.large_string())
     texts = list(support.texts) if include_texts else [""] * len(support)
     numbers = class_numbers(support.shares, support.classes)[support.shares.kept].astype(np.int32)
-    digest = hashlib.sha256("\n".join(ids.to_pylist()).encode()).hexdigest()
+    hashed = hashlib.sha256(numbers.tobytes())
+    for one in (*ids.to_pylist(), *texts):
+        hashed.update(one.encode() + b"\0")
+    digest = hashed.hexdigest()
     columns = {"id": ids, "text": pa.array(texts, pa.large_string()), "class": pa.array(numbers)}
     table = pa.table(columns).replace_schema_metadata({PART_OF_SAVE: digest.encode()})
     with pa.OSFile(str(folder / TABLE_FILE), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:

@@ -74,6 +74,7 @@ class LargeMemory:
         covariance: `(dim, dim)` of the directions within their classes.
         index: Finds the nearest; None reads all.
         made_of: Number of the examples when mean and index were made.
+        changed: How many have come and gone since.
     """
 
     matcher: Matcher
@@ -88,6 +89,7 @@ class LargeMemory:
     covariance: Tensor
     index: VectorIndex | None = None
     made_of: int = 0
+    changed: int = 0
 
     @torch.inference_mode()
     def answer(self, queries: Tensor, own: NDArray[np.int64] | None = None) -> Answers:
@@ -109,12 +111,16 @@ class LargeMemory:
     def weightiest(self, queries: Tensor, log_probs: Tensor, top_k: int | None) -> tuple[Tensor, Tensor]:
         """Return the rows of the nearest examples and their parts in answers, `(n_query, k)`, the largest first.
 
-        Rows count names and descriptions after the examples. Fewer parts than 1 in all: the others' are not listed.
+        Rows count names and descriptions after the examples; -1 is none. Fewer parts than 1 in all: the others' are
+        not listed.
         """
-        found = self.found(self.directions(queries.cpu()))
-        parts, order = self._parts(found, log_probs.cpu()).sort(dim=-1, descending=True, stable=True)
-        rows = self._rows_of(found.numbers.gather(-1, order))
-        return rows[:, :top_k], parts[:, :top_k]
+        rows, parts = [], []
+        for block, answers in zip(queries.split(self._block), log_probs.split(self._block), strict=True):
+            found = self.found(self.directions(block.cpu()))
+            own, order = self._parts(found, answers.cpu()).sort(dim=-1, descending=True, stable=True)
+            rows.append(self._rows_of(found.numbers.gather(-1, order[:, :top_k])))
+            parts.append(own[:, :top_k])
+        return torch.cat(rows), torch.cat(parts)
 
     @torch.inference_mode()
     def represent(self, queries: Tensor) -> Tensor:
@@ -155,6 +161,11 @@ class LargeMemory:
         return seen
 
     @cached_property
+    def _name_sizes(self) -> Tensor:
+        """What the names and descriptions of each class count, `(n_way,)`."""
+        return self.name_weight * torch.bincount(self.of_names, minlength=len(self.sums))
+
+    @cached_property
     def _names(self) -> Tensor:
         return self.directions(self.names)
 
@@ -181,7 +192,7 @@ class LargeMemory:
             prototypes = prototypes.scatter(-1, of, (f * without).sum(-1, keepdim=True))
             if exact is not None:
                 exact = exact.scatter_add(-1, of, -self._term(cosine)).clamp_min(0)
-        classes = self.numbers[numbers.clamp_min(0)]
+        classes = self.numbers[numbers.clamp_min(0)].clamp_min(0)  # where there are less, what counts nothing
         terms = self._term(near)
         sums = self._completed(f, near, classes, terms, counts, totals) if exact is None else exact
         of_names, n_query = self.of_names.expand(len(f), -1), len(f)
@@ -194,7 +205,7 @@ class LargeMemory:
             classes=torch.cat([classes, of_names], -1),
             terms=torch.cat([terms, name_terms], -1),
             sums=sums.scatter_add(-1, of_names, name_terms),
-            sizes=counts + self.name_weight * torch.bincount(self.of_names, minlength=len(self.sums)),
+            sizes=counts + self._name_sizes,
             prototypes=prototypes,
         )
 
@@ -204,8 +215,8 @@ class LargeMemory:
 
     def _searched(self, f: Tensor) -> tuple[Tensor, Tensor]:
         assert self.index is not None
-        all_seen = self.vectors.is_whole and self.index.end == self.vectors.whole  # others may have grown it
-        scores, numbers = self.index.search(f, min(NEAREST, len(self.vectors)), None if all_seen else self._seen)
+        seen = self.vectors.whole if self.vectors.is_whole else self._seen  # others may have grown it
+        scores, numbers = self.index.search(f, min(NEAREST, len(self.vectors)), seen)
         return scores.masked_fill(numbers < 0, -torch.inf), numbers
 
     def _scanned(self, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -274,15 +285,12 @@ class LargeMemory:
         distinct, places = found.numbers[:, :k].clamp_min(0).unique(return_inverse=True)
         near = self.directions(some_vectors(Rows(self.vectors.pieces), distinct.numpy()))
         others = log_probs.exp().scatter_add(-1, found.classes, -parts).clamp_min(0)
-        means = self._class_sums / (self._counts + self.name_weight).clamp_min(1)[:, None]
+        means = self._class_sums / (self._counts + self._name_sizes).clamp_min(1e-6)[:, None]
         h = (parts[:, :k, None] * near[places]).sum(1)
         return h + parts[:, k:] @ self._names + others @ means
 
     def _rows_of(self, numbers: Tensor) -> Tensor:
-        """Return numbers of the whole column as rows of what is kept, then names."""
-        whole = self.vectors.whole
-        row_of = torch.full((whole + len(self.names),), -1, dtype=torch.long)
-        kept = torch.from_numpy(self.vectors.kept)
-        row_of[kept] = torch.arange(len(kept))
-        row_of[whole:] = torch.arange(len(kept), len(kept) + len(self.names))
-        return row_of[numbers]
+        """Return numbers of the whole column as rows of what is kept, then names; -1 stays."""
+        kept, whole = torch.from_numpy(self.vectors.kept), self.vectors.whole
+        rows = torch.where(numbers >= whole, numbers - whole + len(kept), torch.searchsorted(kept, numbers))
+        return rows.masked_fill(numbers < 0, -1)

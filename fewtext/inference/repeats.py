@@ -48,7 +48,8 @@ def warn_repeated(support: Examples, among: Iterable[str] | None = None) -> None
             "text a list of labels.",
             stacklevel=3,
         )
-    same = [rows for rows in twice if rows not in contradictions]
+    different = set(contradictions)
+    same = [rows for rows in twice if rows not in different]
     if same:
         warnings.warn(
             f"{len(same)} text(s) are there more than once under one label and count as often, such as "

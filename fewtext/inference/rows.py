@@ -146,8 +146,8 @@ class OneClass(Piece[Shares]):
 
     @classmethod
     def of(cls, shares: Iterable[Shares]) -> OneClass:
-        """Return what examples of one class each say."""
-        own = [next(iter(row)) for row in shares]
+        """Return what examples of one class each say; raises `ValueError` for one that says several."""
+        own = [only_class(row, i) for i, row in enumerate(shares)]
         labels = list(dict.fromkeys(own))
         column = {label: number for number, label in enumerate(labels)}
         return cls(np.fromiter((column[label] for label in own), np.int32, len(own)), labels)
@@ -162,6 +162,16 @@ class OneClass(Piece[Shares]):
     def more(self, values: Iterable[Shares]) -> OneClass:
         """Return other examples as a piece."""
         return OneClass.of(values)
+
+
+def only_class(shares: Shares, row: int) -> Label:
+    """Return the one class of an example; raises `ValueError`, naming the row, where it has several."""
+    if len(shares) != 1 or 1.0 not in shares.values():
+        raise ValueError(
+            f"row {row} says {dict(shares)!r}; this support set is large, so its examples have one class each: "
+            "fit with a large_size above their number to give several labels or distributions."
+        )
+    return next(iter(shares))
 
 
 class Vectors(Piece[Tensor]):

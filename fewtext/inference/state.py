@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from fewtext.inference.counted import counted_tensors, counted_texts
 from fewtext.inference.growing import large_memory
 from fewtext.inference.held_out import HeldOut, leave_each_out, leave_one_out, some_examples
 from fewtext.inference.keys import KEY_TEMPERATURE, VOTE_SHARE, ClassKeys
-from fewtext.inference.large import BY_DEFAULT, LargeSettings, enlarged
+from fewtext.inference.large import BY_DEFAULT, LargeSettings, enlarged, reduced, too_large
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Memory
 from fewtext.inference.rows import rows_among, some_vectors
@@ -80,7 +81,7 @@ class State:
         named = names_count(support, label_names)
         weights = weights_sample(model.encoder, model.support_encoder) if weights is None else weights
         if model.config.kernel != "cosine" or not large.apply_to(support.shares):
-            return cls(model, support, named, large, keys, weights=weights)
+            return cls(model, reduced(support), named, large, keys, weights=weights)
         support = enlarged(support, large.precision)
         memory = large_memory(model, support, named, large.by_index, known)
         return cls(model, support, named, large, weights=weights, searched=memory)
@@ -128,18 +129,19 @@ class State:
             return replace(keyed, stored=Confidence.fit(keyed.left_out(), several=self.support.several))
         return keyed
 
-    def changed(self, support: SupportSet, label_names: bool | str) -> State:
-        """Return the state of a changed support set, adapted again where it was."""
+    def changed(self, support: SupportSet, label_names: bool | str, large: LargeSettings) -> State:
+        """Return the state of a changed support set, adapted again where it was; what is adapted stays small."""
+        large = replace(large, size=sys.maxsize) if self.is_adapted else large
         if self.is_current:
             names_count(support, label_names)
             support = embedded(self.model, support, label_names, self.support)
-            state = State.of(self.model, support, label_names, self.large, weights=self.weights, known=self.searched)
+            state = State.of(self.model, support, label_names, large, weights=self.weights, known=self.searched)
         else:
             support.check_has_texts()
-            state = State.embed(self.model, support.without_vectors(), label_names, self.large)
+            state = State.embed(self.model, support.without_vectors(), label_names, large)
         state = state._keyed() if self.is_adapted else state
         if self.before is not None:
-            return replace(state, before=self.before.changed(support.without_vectors(), label_names))
+            return replace(state, before=self.before.changed(support.without_vectors(), label_names, large))
         return replace(state, stored=self.confidence) if state.learned else state
 
     def learned_by(self, model: MatchingNetwork, label_names: bool | str) -> State:
@@ -149,10 +151,7 @@ class State:
     def check_small(self, what: str) -> None:
         """Raise `ValueError` where the support set is large."""
         if self.support.is_large:
-            raise ValueError(
-                f"{what} compares the examples with each other, and {len(self.support):,} are too many: fit a part of "
-                "them, or set large_size in FewShotClassifier above their number."
-            )
+            raise too_large(len(self.support), what)
 
     @property
     def is_current(self) -> bool:

@@ -123,8 +123,8 @@ def _large_state(
 ) -> State:
     """Return the state of a large support set as it was saved."""
     size = model.config.embedding_size
-    expected = [(1, size), (len(support.classes), size), (size, size)]
-    saved = {name: tensors[name] for name in OF_MEMORY if name in tensors}
+    expected = [(1, size), (len(support.classes), size), (size, size), (2,)]
+    saved = {name: tensors[name] for name in (*OF_MEMORY, "made") if name in tensors}
     if [tuple(tensor.shape) for tensor in saved.values()] != expected:
         raise ValueError(f"{folder / VECTORS_FILE} is damaged: the sums of its classes do not fit them.")
     named = names_count(support, label_names)

@@ -92,7 +92,7 @@ class SupportSet(Examples):
             class_vectors={**self.class_vectors, **other.class_vectors},
             unknown=tuple(dict.fromkeys([*self.unknown, *other.unknown])),
             order_keys=keys if len(keys) == len(self) + len(other) else (),
-        )._canonical()
+        ).canonical()
 
     def select(self, classes: Iterable[Label] | None = None, ids: Iterable[str] | None = None) -> SupportSet:
         """Return the examples of some classes, or those of some ids, with their classes.
@@ -186,4 +186,4 @@ class SupportSet(Examples):
         else:
             shares = tuple(relabelled_shares(row, new, self.several) for row in self.shares)
         descriptions = relabelled_descriptions(self.descriptions, new)
-        return replace(self, shares=shares, names=names, descriptions=descriptions, order_keys=())._canonical()
+        return replace(self, shares=shares, names=names, descriptions=descriptions, order_keys=()).canonical()

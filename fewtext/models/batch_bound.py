@@ -95,6 +95,8 @@ def _read(file: Path) -> dict[str, int]:
         known = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    if not isinstance(known, dict):
+        return {}
     return {key: bound for key, bound in known.items() if isinstance(bound, int) and bound > 0}
 
 

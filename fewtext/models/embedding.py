@@ -156,6 +156,8 @@ def _measured(
     if bound is not None or sum(lengths) < work_to_measure(device) or device not in CANDIDATES:
         return bound or DEFAULTS.get(device, DEFAULTS["cpu"]), range(len(lengths))
     trials = trial_batches(lengths, device)
+    if not all(rows for _, rows in trials):  # too few texts, if long ones
+        return DEFAULTS[device], range(len(lengths))
     bound = fastest(timed_batches(trials, lengths, encode))
     remember_bound(device, kind, bound)
     done = {row for _, rows in trials for row in rows}

@@ -1,6 +1,7 @@
 """A large support set that changes, against one made anew."""
 
 from importlib.util import find_spec
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.inference.index import VectorIndex
+from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
 
 SEARCHES = ["exact", pytest.param("index", marks=pytest.mark.skipif(find_spec("faiss") is None, reason="extra faiss"))]
@@ -102,3 +104,69 @@ def test_a_text_that_is_there_is_not_encoded_again(encoder_folder, data, encoded
         clf.add([data[0][0]], data[1][-1])
     assert len(encoded) == count and len(clf.support) == len(data[0]) + 1
     assert clf.support.labels[-1] == data[1][-1] and len(set(clf.support.ids)) == len(clf.support)
+
+
+def test_an_example_of_several_classes_is_refused_before_anything_is_encoded(encoder_folder, data, encoded):
+    clf = made(encoder_folder, data, "exact")
+    count, support = len(encoded), clf.support
+    for label in (["one", "two"], {"one": 0.4, "two": 0.6}):
+        with pytest.raises(ValueError, match="row 0 says .*this support set is large"):
+            clf.add(["two things"], [label])
+    with pytest.raises(ValueError, match="this support set is large"):
+        clf.update(support.ids[0], label=["one", "two"])
+    assert len(encoded) == count and clf.support is support
+
+
+def test_what_is_adapted_stays_small_and_what_shrinks_becomes_it(encoder_folder, data):
+    model = MatchingNetwork.from_encoder(encoder_folder)
+    few = data[0][::3], data[1][::3]
+    clf = FewShotClassifier(model, large_size=len(few[0]) + 1).fit(*few).adapt("memory")
+    clf.add(["one more", "and more", "and more again"], "a new class")
+    assert not clf.support.is_large and clf._state.is_adapted
+    with pytest.raises(ValueError, match="too many: fit a part"):
+        FewShotClassifier(model, large_size=10, adaptation="memory").fit(*few)
+    clf = FewShotClassifier(model, large_size=100, search="exact").fit(*data)
+    assert clf.support.is_large
+    clf.remove(ids=list(clf.support.ids)[:170])
+    assert (
+        not clf.support.is_large
+        and clf.support.texts == SupportSet.create(clf.support.texts, clf.support.labels).texts
+    )
+    assert clf.set_params(large_size=10_000).fit(made(encoder_folder, data, "exact").support).adapt("memory")
+
+
+def test_all_examples_may_go_where_descriptions_stay(encoder_folder, data):
+    clf = made(encoder_folder, (data[0][:2] * 2, ["x", "y", "x", "y"]), "exact")
+    clf.describe("x", "the first kind").describe("y", "the second kind")
+    clf.remove(ids=list(clf.support.ids))
+    assert len(clf.support) == 0 and clf.predict(["the first kind"]).tolist() == ["x"]
+
+
+@pytest.mark.skipif(find_spec("faiss") is None, reason="extra faiss")
+def test_one_thread_adds_while_another_asks(encoder_folder, data):
+    clf = made(encoder_folder, data, "index")
+    memory, vectors = clf.memory, clf.network.embed(data[0][:50])
+    expected = memory.answer(vectors).log_probs
+    stop, wrong = Event(), []
+
+    def ask():
+        while not stop.is_set():
+            if not torch.allclose(memory.answer(vectors).log_probs, expected, atol=1e-5):
+                wrong.append(1)
+
+    thread = Thread(target=ask)
+    thread.start()
+    for i in range(30):
+        clf.add([f"text {i}"], "new")
+    stop.set()
+    thread.join()
+    assert not wrong and clf.memory.index is memory.index
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_coming_and_going_makes_it_anew_too(encoder_folder, data, search):
+    clf = made(encoder_folder, data, search)
+    n = len(clf.support)
+    for step in range(3):
+        clf.remove(ids=list(clf.support.ids)[: n // 15]).add([f"step {step} {i}" for i in range(n // 15)], "new")
+    assert clf.memory.changed <= 0.25 * clf.memory.made_of and clf.memory.made_of == len(clf.support)

@@ -1,5 +1,7 @@
 """A large classifier on disk: mapped, changed, saved again; and what is damaged."""
 
+import copy
+import pickle
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -114,3 +116,38 @@ def test_opening_reads_no_vectors(make, tmp_path):
     assert piece.stored.dtype == torch.float16
     maps = Path("/proc/self/maps").read_text(encoding="utf-8")
     assert str(tmp_path / "bot" / VECTORS_FILE) in maps and str(tmp_path / "bot" / TABLE_FILE) in maps
+
+
+@FAISS
+def test_a_mapped_index_does_not_depend_on_its_file(make, data, tmp_path):
+    make("index", context="none").save_pretrained(tmp_path / "bot")
+    one, other, third = (FewShotClassifier.from_pretrained(tmp_path / "bot") for _ in range(3))
+    one.remove(ids=list(one.support.ids)[:20]).save_pretrained(tmp_path / "bot")  # another file has its place now
+    for clf in (one, other):
+        clf.add(["one new text"], "a new class")
+        assert clf.explain("one new text", top_k=1).evidence[0].text == "one new text"
+    other.save_pretrained(tmp_path / "other")
+    again = FewShotClassifier.from_pretrained(tmp_path / "other")
+    np.testing.assert_allclose(again.predict_proba(data[0]), other.predict_proba(data[0]), atol=1e-5)
+    shutil.rmtree(tmp_path / "bot")
+    third.add(["one new text"], "a new class")
+    np.testing.assert_allclose(third.predict_proba(data[0]), other.predict_proba(data[0]), atol=1e-5)
+
+
+@FAISS
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda clf: pickle.loads(pickle.dumps(clf))])
+def test_copies_of_an_opened_classifier(make, data, tmp_path, copied):
+    make("index").save_pretrained(tmp_path / "bot")
+    opened = FewShotClassifier.from_pretrained(tmp_path / "bot")
+    other = copied(opened)
+    np.testing.assert_array_equal(other.predict_proba(data[0]), opened.predict_proba(data[0]))
+    other.add(["one new text"], "a new class")
+    assert "a new class" not in opened.classes_ and opened.memory.index.end == len(opened.support)
+
+
+def test_another_kernel_gets_the_examples_as_a_small_set(make, encoder_folder, data, tmp_path):
+    large = make()
+    model = MatchingNetwork.from_encoder(encoder_folder, kernel="dot")
+    FewShotClassifier(model).fit(large.support).save_pretrained(tmp_path / "dot")
+    again = FewShotClassifier.from_pretrained(tmp_path / "dot")
+    assert not again.support.is_large and sorted(again.support.texts) == sorted(data[0])

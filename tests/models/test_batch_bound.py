@@ -74,3 +74,16 @@ def test_vectors_are_the_same_and_a_bound_is_kept(model, monkeypatch, tmp_path):
 
 def test_the_fastest_batch_decides():
     assert fastest({384: [3.0, 3.0], 512: [9.0, 1.0], 768: [2.0, 2.0]}) == 512
+
+
+def test_few_long_texts_are_not_measured_with(model, tmp_path, monkeypatch):
+    assert not all(rows for _, rows in trial_batches([2048] * 8, "cpu"))
+    monkeypatch.setitem(batch_bound.CANDIDATES, "cpu", (1, 2, 3))
+    assert model.embed(["a word " * 60] * 4).shape[0] == 4  # enough tokens, but nine trials
+    assert not list(tmp_path.rglob("batch_tokens.json"))
+
+
+def test_a_file_that_holds_something_else_is_ignored(tmp_path):
+    (tmp_path / "fewtext").mkdir()
+    (tmp_path / "fewtext" / "batch_tokens.json").write_text("[1]")
+    assert known_bound("cpu", "a") is None
