@@ -123,9 +123,7 @@ def _made(memory: LargeMemory, by_index: bool) -> LargeMemory:
 
 def _covariance(memory: LargeMemory, sample: Tensor, numbers: NDArray[np.int64]) -> Tensor:
     """Return the covariance of directions around the mean of their class, `(dim, dim)`."""
-    counts = torch.bincount(memory.numbers[torch.from_numpy(memory.vectors.kept)], minlength=len(memory.sums))
-    means = memory.sums / counts.clamp_min(1)[:, None]
-    apart = sample - means[memory.numbers[torch.from_numpy(numbers)]]
+    apart = sample - memory.means[memory.numbers[torch.from_numpy(numbers)]]
     return apart.T @ apart / max(1, len(sample))
 
 

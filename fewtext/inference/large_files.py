@@ -16,7 +16,7 @@ from fewtext.folders import INDEX_FILE, TABLE_FILE, VECTORS_FILE
 from fewtext.inference.index import VectorIndex
 from fewtext.inference.labels import Label
 from fewtext.inference.large_memory import LargeMemory
-from fewtext.inference.rows import OneClass, Rows, Strings, Vectors, class_numbers
+from fewtext.inference.rows import OneClass, Rows, Strings, Vectors
 from fewtext.inference.support import SupportSet
 
 OF_MEMORY = ("mean", "sums", "covariance")
@@ -39,16 +39,15 @@ def large_tensors(support: SupportSet, memory: LargeMemory) -> dict[str, Tensor]
 
 def write_table(support: SupportSet, folder: Path, include_texts: bool) -> str:
     """Write ids, texts and class numbers; return a hash of them, by which the files of one save know each other."""
-    assert isinstance(support.shares, Rows)
-    ids = pa.array(list(support.ids), pa.large_string())
+    ids = list(support.ids)
     texts = list(support.texts) if include_texts else [""] * len(support)
-    numbers = class_numbers(support.shares, support.classes)[support.shares.kept].astype(np.int32)
+    numbers = support.class_of_rows().astype(np.int32)
     hashed = hashlib.sha256(numbers.tobytes())
-    for one in (*ids.to_pylist(), *texts):
+    for one in (*ids, *texts):
         hashed.update(one.encode() + b"\0")
     digest = hashed.hexdigest()
-    columns = {"id": ids, "text": pa.array(texts, pa.large_string()), "class": pa.array(numbers)}
-    table = pa.table(columns).replace_schema_metadata({PART_OF_SAVE: digest.encode()})
+    strings = {"id": pa.array(ids, pa.large_string()), "text": pa.array(texts, pa.large_string())}
+    table = pa.table({**strings, "class": pa.array(numbers)}).replace_schema_metadata({PART_OF_SAVE: digest.encode()})
     with pa.OSFile(str(folder / TABLE_FILE), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
     return digest

@@ -114,6 +114,8 @@ class LargeMemory:
         Rows count names and descriptions after the examples; -1 is none. Fewer parts than 1 in all: the others' are
         not listed.
         """
+        if not len(queries):
+            return torch.empty(0, 0, dtype=torch.long), queries.new_empty(0, 0)
         rows, parts = [], []
         for block, answers in zip(queries.split(self._block), log_probs.split(self._block), strict=True):
             found = self.found(self.directions(block.cpu()))
@@ -152,6 +154,11 @@ class LargeMemory:
     def _counts(self) -> Tensor:
         """Examples of each class, `(n_way,)`."""
         return torch.bincount(self.numbers[torch.from_numpy(self.vectors.kept)], minlength=len(self.sums)).float()
+
+    @cached_property
+    def means(self) -> Tensor:
+        """The mean direction of the examples of each class, `(n_way, dim)`."""
+        return self.sums / self._counts.clamp_min(1)[:, None]
 
     @cached_property
     def _seen(self) -> NDArray[np.bool_]:
@@ -234,8 +241,7 @@ class LargeMemory:
     @cached_property
     def _spread(self) -> Tensor:
         """How wide each class is beside the average: by how much its mean direction is shorter than 1, `(n_way,)`."""
-        means = self.sums / self._counts.clamp_min(1)[:, None]
-        widths = 1 - means.square().sum(-1)
+        widths = 1 - self.means.square().sum(-1)
         return widths / ((widths * self._counts).sum() / self._counts.sum()).clamp_min(1e-6)
 
     def _completed(
@@ -249,10 +255,8 @@ class LargeMemory:
         rest = counts - n
         mean = ((totals - found) / rest.clamp_min(1)).clamp(-1, 1)
         variance = (((f @ self.covariance) * f).sum(-1, keepdim=True) * self._spread).clamp_min(1e-8)
-        moved, below = (
-            self.matcher.temperature * variance,
-            near.masked_fill(~there, torch.inf).amin(-1, keepdim=True) - mean,
-        )
+        moved = self.matcher.temperature * variance
+        below = near.masked_fill(~there, torch.inf).amin(-1, keepdim=True) - mean
         cut = log_ndtr((below - moved) / variance.sqrt()) - log_ndtr(below / variance.sqrt())
         return sums + rest.clamp_min(0) * self._term(mean + moved / 2) * cut.exp()
 

@@ -107,6 +107,7 @@ def test_evidence_names_the_nearest(encoder_folder, data, search, monkeypatch):
     expected, found = small.explain(text, top_k=4), large.explain(text, top_k=4)
     assert [e.text for e in found.evidence] == [e.text for e in expected.evidence]
     assert found.evidence[0].text == text and found.evidence[0].id in large.support.ids
+    assert large.explain([]) == small.explain([]) == []
     every = large.explain(text)
     assert sum(e.attention for e in every.evidence) <= 1 + 1e-5
 
