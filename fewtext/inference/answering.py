@@ -203,7 +203,8 @@ class Answering(Editing):
 
     def _answer(self, texts: Iterable[str]) -> Answers:
         state = self._ready()
-        return state.memory.answer(self._embed(check_texts(texts)))
+        checked = check_texts(texts)
+        return state.answer(checked, self._embed(checked))
 
     def _check_abstain(self, abstain: str | float | None) -> None:
         check_abstain(self.abstain if abstain is None else abstain, self.abstain_by)

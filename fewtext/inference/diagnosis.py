@@ -140,7 +140,7 @@ def _next_texts(state: State, pool: list[str], n_next: int) -> tuple[NextText, .
     """Unlabelled texts that the classifier knows least about and that differ from each other."""
     distinct = list(dict.fromkeys(pool))
     vectors = state.model.embed(distinct)
-    answers = state.memory.answer(vectors)
+    answers = state.answer(distinct, vectors)
     probabilities = state.confidence.probabilities(answers.log_probs)
     familiar = state.confidence.scores(answers, "membership")
     margin = state.confidence.scores(answers, "margin")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from fewtext.inference.cache import VectorCache
+from fewtext.inference.embedded import embedded
 from fewtext.inference.labels import Label, ordered_classes
 from fewtext.inference.large import LargeSettings
 from fewtext.inference.repeats import warn_repeated
 from fewtext.inference.rows import OneClass
-from fewtext.inference.state import State, embedded
+from fewtext.inference.state import State
 from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
 

@@ -64,7 +64,7 @@ class Explanation:
 
 def explained(texts: Sequence[str], queries: Tensor, state: State, top_k: int | None) -> list[Explanation]:
     """Return the answers to texts, whose embeddings f' are `queries` `(n_texts, dim)`, with their evidence."""
-    probabilities = state.confidence.probabilities(state.memory.answer(queries).log_probs)
+    probabilities = state.confidence.probabilities(state.answer(texts, queries).log_probs)
     log_probs = torch.from_numpy(probabilities).to(queries.device).log()
     weightiest, parts = state.memory.weightiest(queries, log_probs, top_k)
     names = list(zip(*state.support.class_texts(state.named), strict=True))

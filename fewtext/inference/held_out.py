@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,7 +15,12 @@ from tqdm.auto import tqdm
 from fewtext.evaluation.statistics import Estimate, proportion
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Memory
+from fewtext.inference.spelling import Spelling
+from fewtext.inference.stacking import fit_shares
 from fewtext.models.one_hot import classes_present, label_table, largest_share
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 FOLDS, ADAPTED_FOLDS = 10, 5
 """Most times a round that the memory is built again, and that it is adapted again."""
@@ -35,12 +42,14 @@ class HeldOut:
         familiarity: `(n_rounds, n_asked)`.
         labels: `(n_asked, n_way)` what the examples say.
         complete: Whether every example was asked.
+        parts: `(3, n_asked, n_way)` what keys, vote and spelling said in the one round of an adapted memory.
     """
 
     log_probs: Tensor
     familiarity: Tensor
     labels: Tensor
     complete: bool = True
+    parts: Tensor | None = None
 
     @property
     def truth(self) -> Tensor:
@@ -54,12 +63,32 @@ class HeldOut:
         return (self.labels.expand_as(self.log_probs).gather(-1, best)[..., 0] > 0).cpu().numpy()
 
     @property
+    def shares(self) -> tuple[float, ...]:
+        """How much keys, vote and spelling should count for the examples to get their own labels."""
+        assert self.parts is not None
+        return fit_shares(self.parts, self.labels / self.labels.sum(-1, keepdim=True), self._present)
+
+    def weighed(self, shares: Sequence[float]) -> HeldOut:
+        """Return what the examples get where keys, vote and spelling count so much."""
+        assert self.parts is not None
+        parts = self.parts.masked_fill(~self._present, 0.0)
+        log_probs = torch.tensordot(parts.new_tensor(shares), parts, 1).masked_fill(~self._present, -torch.inf)
+        return replace(self, log_probs=torch.log_softmax(log_probs, -1)[None])
+
+    @property
+    def _present(self) -> Tensor:
+        """The classes that there were to choose from, `(n_asked, n_way)`."""
+        return torch.isfinite(self.log_probs[0])
+
+    @property
     def accuracy(self) -> Estimate:
         """Accuracy to expect on texts like the examples, as a share of 1, with its 95 % interval."""
         return proportion(float(self.correct.mean()), self.correct.shape[1])
 
 
-def leave_one_out(memory: Memory, n_examples: int, queries: Tensor, ask_all: bool = False) -> HeldOut | None:
+def leave_one_out(
+    memory: Memory, n_examples: int, queries: Tensor, counts: csr_matrix | None = None, ask_all: bool = False
+) -> HeldOut | None:
     """Answer each example by the support set without it and without one example of every other class.
 
     All classes lose one example at a time, so that none is at a disadvantage; a class of more than `FOLDS`
@@ -71,6 +100,7 @@ def leave_one_out(memory: Memory, n_examples: int, queries: Tensor, ask_all: boo
         memory: What is asked: examples first, then names and descriptions.
         n_examples: How many of it are examples.
         queries: `(n_examples + n_names, dim)` embeddings f' of all that is in the memory.
+        counts: `(n_examples + n_names, COLUMNS)` the n-grams of the same, where spelling counts in the memory.
         ask_all: Ask every example, whatever it costs; else of a large support set a random part: as many as there are
             classes, or so many that answers times classes stay below `CLASS_ANSWERS` and times examples below
             `EXAMPLE_ANSWERS`.
@@ -94,21 +124,31 @@ def leave_one_out(memory: Memory, n_examples: int, queries: Tensor, ask_all: boo
     asked = np.sort(random.permutation(n)[:most])
     log_probs = memory.weights.new_zeros(rounds, len(asked), n_way)
     familiarity = memory.weights.new_zeros(rounds, len(asked))
+    parts = memory.weights.new_zeros(3, len(asked), n_way) if memory.keys is not None else None
     left_out = [(number, fold, k) for number, fold in enumerate(dealt) for k in np.unique(fold[asked])]
     with tqdm(left_out, desc="Leaving examples out", unit="fold", delay=2) as bar:
         for number, fold, k in bar:
             kept = torch.from_numpy(np.r_[fold != k, np.ones(len(memory.weights) - n, dtype=bool)])
             kept = kept.to(memory.weights.device)
             less = Memory.build(memory.matcher, memory.examples[kept], memory.labels[kept], memory.weights[kept])
-            less = replace(less, vote_share=memory.vote_share)
-            if memory.keys is not None:
-                less = less.adapted(queries[kept])
             places = np.flatnonzero(fold[asked] == k)
-            answers = less.answer(queries[asked[places]])
+            rows = asked[places]
+            less = replace(less, shares=memory.shares)
+            less = less if memory.keys is None else less.adapted(queries[kept])
+            answers = less.answer(queries[rows], _spelled(counts, less, kept, rows))
             absent = ~classes_present(less.labels, less.weights)
             log_probs[number, places] = answers.log_probs.masked_fill(absent, -torch.inf)
             familiarity[number, places] = answers.familiarity
-    return HeldOut(log_probs, familiarity, label_table(labels[torch.from_numpy(asked)]), len(asked) == n)
+            if parts is not None and answers.parts is not None:
+                parts[:, places] = answers.parts
+    return HeldOut(log_probs, familiarity, label_table(labels[torch.from_numpy(asked)]), len(asked) == n, parts)
+
+
+def _spelled(counts: csr_matrix | None, less: Memory, kept: Tensor, rows: NDArray[np.int64]) -> Tensor | None:
+    """Return how alike some rows and the classes of a memory without them are spelled, where that counts."""
+    if counts is None:
+        return None
+    return Spelling.of(counts[kept.cpu().numpy()], less.labels, less.weights).cosines(counts[rows])
 
 
 LARGE_ASKED = 2_000

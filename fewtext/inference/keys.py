@@ -13,9 +13,6 @@ from fewtext.models.attention import prototypes
 KEY_TEMPERATURE = 10.0
 """Factor of the cosine between a text and a key."""
 
-VOTE_SHARE = 0.35
-"""Weight of the vote beside the keys where the encoder has learned the examples: there they err on different texts."""
-
 KEY_PENALTY = 0.01
 """Weight of the squared distance between keys and prototypes, both times the temperature."""
 

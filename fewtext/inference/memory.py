@@ -10,9 +10,13 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from fewtext.inference.keys import KEY_TEMPERATURE, ClassKeys, fit_keys
+from fewtext.inference.stacking import KEYS_ALONE, weighed
 from fewtext.models.attention import attention, kernel_scores, prototypes, represent, vote_of_scores
 from fewtext.models.matching import Matcher, queries_at_once
 from fewtext.models.one_hot import Labels, label_table
+
+LEAST = -1e4
+"""Least log-probability of a vote beside keys."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,12 @@ class Answers:
     Attributes:
         log_probs: `(n_query, n_way)` log-probability of each class, before calibration.
         familiarity: `(n_query,)` how much a query resembles the support set at all, on no fixed scale.
+        parts: `(3, n_query, n_way)` what keys, vote and spelling say, where the memory was adapted.
     """
 
     log_probs: Tensor
     familiarity: Tensor
+    parts: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Memory:
         weights: `(n,)` how much each counts.
         in_context: `(n, dim)` g(x_i, S).
         keys: Class keys, where the memory was adapted.
-        vote_share: Weight of the vote's log-probabilities beside the keys' scores, which weigh 1.
+        shares: How much keys, vote and spelling each count where it was adapted.
     """
 
     matcher: Matcher
@@ -48,7 +54,7 @@ class Memory:
     weights: Tensor
     in_context: Tensor
     keys: ClassKeys | None = None
-    vote_share: float = 0.0
+    shares: tuple[float, ...] = KEYS_ALONE
 
     @classmethod
     @torch.inference_mode()
@@ -64,12 +70,24 @@ class Memory:
         return replace(self, keys=keys)
 
     @torch.inference_mode()
-    def answer(self, queries: Tensor) -> Answers:
-        """Return the answers to queries, `(n_query, dim)` embeddings f', in blocks."""
-        parts = [self._answer(block) for block in queries.split(self._block)] if len(queries) else []
-        if not parts:
+    def answer(self, queries: Tensor, spelled: Tensor | None = None) -> Answers:
+        """Return the answers to queries, in blocks.
+
+        Args:
+            queries: `(n_query, dim)` embeddings f'.
+            spelled: `(n_query, n_way)` how alike they and the classes are spelled, for a memory that was adapted.
+        """
+        spelled = queries.new_zeros(len(queries), 1) if spelled is None else spelled.to(queries)
+        blocks = zip(queries.split(self._block), spelled.split(self._block), strict=True)
+        found = [self._answer(*block) for block in blocks] if len(queries) else []
+        if not found:
             return Answers(queries.new_zeros(0, self.labels.shape[1]), queries.new_zeros(0))
-        return Answers(torch.cat([p.log_probs for p in parts]), torch.cat([p.familiarity for p in parts]))
+        parts = [block.parts for block in found if block.parts is not None]
+        return Answers(
+            torch.cat([block.log_probs for block in found]),
+            torch.cat([block.familiarity for block in found]),
+            torch.cat(parts, 1) if parts else None,
+        )
 
     def weightiest(self, queries: Tensor, log_probs: Tensor, top_k: int | None) -> tuple[Tensor, Tensor]:
         """Return the rows of the weightiest examples and their parts in answers, `(n_query, k)`, the largest first."""
@@ -139,27 +157,35 @@ class Memory:
     def _represent(self, scores: Tensor, log_probs: Tensor) -> Tensor:
         return represent(attention(scores, self.labels, self.weights, log_probs), self.in_context)
 
-    def _answer(self, queries: Tensor) -> Answers:
-        matcher = self.matcher
+    def _parts(self, keyed: Tensor, scores: Tensor, spelled: Tensor) -> Tensor:
+        """Return what keys, vote and spelling say on the scale of the keys, `(3, n_query, n_way)`.
+
+        The vote is that of the examples alone (equation 1 of Vinyals et al. 2016): of prototypes the keys tell.
+        """
+        vote = vote_of_scores(scores, None, self.labels, self.weights, "sum") / self.matcher.temperature
+        vote = vote.clamp_min(LEAST)  # of a class without examples: no share times infinity is no number
+        return torch.stack([keyed, KEY_TEMPERATURE * vote, (KEY_TEMPERATURE * spelled).expand_as(keyed)])
+
+    def _answer(self, queries: Tensor, spelled: Tensor) -> Answers:
+        matcher, parts = self.matcher, None
         f, scores = self._scores(queries)
         directions, votes = normalize(f, dim=-1), self._vote(f, scores)
         if self.keys is None:
             log_probs, best = votes, KEY_TEMPERATURE * (directions @ self._centers.T).amax(-1)
         else:
-            logits = self.keys.logits(directions)
-            both = (logits + self.vote_share * votes) / (1 + self.vote_share)
-            log_probs, best = torch.log_softmax(both if self.vote_share else logits, -1), logits.amax(-1)
+            parts = self._parts(self.keys.logits(directions), scores, spelled)
+            log_probs, best = weighed(parts, self.shares), parts[0].amax(-1)
         if matcher.membership_is_trained:
             nearest = self._largest(scores) / matcher.temperature
             belongs = matcher.membership(torch.cat([self._represent(scores, votes), nearest[:, None]], dim=-1))
-            return Answers(log_probs, belongs.sum(-1))
+            return Answers(log_probs, belongs.sum(-1), parts)
         if matcher.kernel == "cosine":
             nearest = self._largest(scores) / matcher.temperature
         else:
             nearest = self._largest(directions @ self._directions.T)
         # The nearest example counts half as much as the class: 17 instead of 18 % false answers
         # at 95 % recall on the out-of-scope texts of CLINC150 (recipes/support).
-        return Answers(log_probs, best + 0.5 * KEY_TEMPERATURE * nearest)
+        return Answers(log_probs, best + 0.5 * KEY_TEMPERATURE * nearest, parts)
 
     def _largest(self, scores: Tensor) -> Tensor:
         """Return the largest score of each query by an example that counts, `(n_query,)`."""

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fewtext.data.names import names_are_words
 from fewtext.inference.confidence import Confidence
 from fewtext.inference.counted import counted_tensors, counted_texts
+from fewtext.inference.embedded import embedded
 from fewtext.inference.growing import large_memory
 from fewtext.inference.held_out import HeldOut, leave_each_out, leave_one_out, some_examples
-from fewtext.inference.keys import KEY_TEMPERATURE, VOTE_SHARE, ClassKeys
+from fewtext.inference.keys import ClassKeys
 from fewtext.inference.large import BY_DEFAULT, LargeSettings, enlarged, reduced, too_large
 from fewtext.inference.large_memory import LargeMemory
-from fewtext.inference.memory import Memory
+from fewtext.inference.memory import Answers, Memory
 from fewtext.inference.rows import rows_among, some_vectors
+from fewtext.inference.spelling import Spelling, n_grams
+from fewtext.inference.stacking import KEYS_ALONE, LEARNED_SHARES
 from fewtext.inference.support import SupportSet
 from fewtext.models.layers import weights_sample
 from fewtext.models.modeling import MatchingNetwork
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,15 @@ class State:
         named: Whether class names count as examples.
         large: How a large support set is kept and searched.
         keys: Class keys, where it was adapted.
+        spelling: How its classes are spelled, where it was adapted and its texts are known.
+        shares: How much keys, vote and spelling each count where it was adapted.
         queries: `(n, dim)` embeddings f' of what is in the memory; the same as its examples where the encoder
             is shared.
         stored: The confidence that was saved, so that it need not be fitted again.
         before: The state before the encoder learned the examples: what leaves them out truly.
         weights: A sample of the model's weights when the examples were embedded.
         searched: The memory of a large support set, which is taken over from state to state.
+        asked: What examples got as answers while they were left out, for the shares to be found.
     """
 
     model: MatchingNetwork
@@ -49,11 +59,14 @@ class State:
     named: bool
     large: LargeSettings = BY_DEFAULT
     keys: ClassKeys | None = None
+    spelling: Spelling | None = None
+    shares: tuple[float, ...] = KEYS_ALONE
     queries: Tensor | None = None
     stored: Confidence | None = None
     before: State | None = None
     weights: Tensor | None = None
     searched: LargeMemory | None = None
+    asked: HeldOut | None = None
 
     @classmethod
     def of(
@@ -63,7 +76,6 @@ class State:
         label_names: bool | str,
         large: LargeSettings = BY_DEFAULT,
         *,
-        keys: ClassKeys | None = None,
         weights: Tensor | None = None,
         known: LargeMemory | None = None,
     ) -> State:
@@ -74,14 +86,13 @@ class State:
             support: The support set.
             label_names: Whether class names count.
             large: How a large one is kept and searched.
-            keys: Class keys.
             weights: A sample of the model's weights, where it was taken already.
             known: The memory of a large support set that this one came from.
         """
         named = names_count(support, label_names)
         weights = weights_sample(model.encoder, model.support_encoder) if weights is None else weights
         if model.config.kernel != "cosine" or not large.apply_to(support.shares):
-            return cls(model, reduced(support), named, large, keys, weights=weights)
+            return cls(model, reduced(support), named, large, weights=weights)
         support = enlarged(support, large.precision)
         memory = large_memory(model, support, named, large.by_index, known)
         return cls(model, support, named, large, weights=weights, searched=memory)
@@ -111,8 +122,14 @@ class State:
         examples, labels, weights = counted_tensors(self.support, self.named, self.model.config.name_weight)
         device = self.model.device
         memory = Memory.build(self.model.matcher, examples.to(device), labels.to(device), weights.to(device))
-        scale = KEY_TEMPERATURE / self.model.matcher.temperature.item()  # of the keys, whatever the vote's was
-        return replace(memory, keys=self.keys, vote_share=VOTE_SHARE * scale if self.learned else 0.0)
+        return replace(memory, keys=self.keys, shares=self.shares)
+
+    def answer(self, texts: Sequence[str], vectors: Tensor) -> Answers:
+        """Return the answers to texts, whose embeddings f' are `vectors` `(n_texts, dim)`."""
+        if self.searched is not None:
+            return self.searched.answer(vectors)
+        spelled = None if self.spelling is None else self.spelling.cosines(n_grams(texts))
+        return self.small_memory.answer(vectors, spelled)
 
     def adapted(self) -> State:
         """Return the state with class keys fitted to the examples."""
@@ -191,9 +208,11 @@ class State:
 
     def left_out(self, ask_all: bool = False) -> HeldOut | None:
         """Ask examples of the others, whether or not the encoder has learned them; all, or a part of many."""
+        if self.asked is not None and (self.asked.complete or not ask_all):
+            return self.asked
         memory = self.searched
         if memory is None:
-            return leave_one_out(self.small_memory, len(self.support), self._queries(), ask_all)
+            return leave_one_out(self.small_memory, len(self.support), self._queries(), self._counts(), ask_all)
         asked = some_examples(len(self.support))
         if self.model.support_encoder is None:
             queries = some_vectors(memory.vectors, asked)
@@ -210,12 +229,28 @@ class State:
         if self.before is not None:
             return self.before.confidence  # leaving out what the encoder has learned would promise too much
         unknown = list(self.support.unknown)
-        outside = self.memory.answer(self.model.embed(unknown)) if unknown else None
+        outside = self.answer(unknown, self.model.embed(unknown)) if unknown else None
         return Confidence.fit(self.held_out, outside, self.support.several)
 
     def _keyed(self) -> State:
-        queries = self._queries()
-        return replace(self, keys=self.small_memory.adapted(queries).keys, queries=queries, stored=None)
+        queries, counts = self._queries(), None
+        if self.support.has_texts:
+            counts = n_grams(counted_texts(self.support, self.named))
+        memory = self.small_memory.adapted(queries)
+        spelling = None if counts is None else Spelling.of(counts, memory.labels, memory.weights)
+        keyed = replace(self, keys=memory.keys, spelling=spelling, queries=queries, stored=None, asked=None)
+        if self.learned:
+            return replace(keyed, shares=LEARNED_SHARES)
+        asked = keyed.left_out()
+        if asked is None:
+            return replace(keyed, shares=KEYS_ALONE)
+        return replace(keyed, shares=asked.shares, asked=asked.weighed(asked.shares))
+
+    def _counts(self) -> csr_matrix | None:
+        """Return the n-grams of all that is in the memory; None where spelling does not count."""
+        if self.spelling is None or not self.support.has_texts:
+            return None
+        return n_grams(counted_texts(self.support, self.named))
 
     def _queries(self) -> Tensor:
         if self.queries is not None:
@@ -238,39 +273,3 @@ def names_count(support: SupportSet, label_names: bool | str) -> bool:
             "examples here: give it one, or set label_names=True."
         )
     return False
-
-
-def embedded(
-    model: MatchingNetwork, support: SupportSet, label_names: bool | str, known: SupportSet | None = None
-) -> SupportSet:
-    """Return the support set with embeddings; in one pass, and of what `known` does not have already.
-
-    Args:
-        model: What embeds.
-        support: The support set.
-        label_names: Whether class names count; where they may, they are embedded.
-        known: An embedded support set that this one will join or came from.
-    """
-    have: dict[str, Tensor] = {**(known.class_vectors if known is not None else {}), **support.class_vectors}
-    names = support.names.values() if label_names is not False else ()
-    wanted = {*names, *support.descriptions.values()}
-    new_class_texts = sorted(wanted - have.keys())
-    rows: dict[str, int] = {}
-    if support.vectors is None and known is not None and known.vectors is not None:
-        texts = set(support.texts) - {""}
-        rows = {known.texts[i]: i for i in rows_among(known.texts, texts).tolist()}
-    new_texts = [] if support.vectors is not None else [text for text in support.texts if text not in rows]
-    fresh = list(dict.fromkeys([*new_texts, *new_class_texts]))
-    vectors = model.embed(fresh, support=True).cpu()
-    place = {text: i for i, text in enumerate(fresh)}
-    class_vectors = {text: have[text] if text in have else vectors[place[text]].clone() for text in wanted}
-    if support.vectors is not None:
-        return replace(support, class_vectors=class_vectors)
-    table = vectors.new_empty(len(support), model.config.embedding_size)
-    is_new = np.array([text in place for text in support.texts], dtype=bool)
-    table[torch.from_numpy(is_new)] = vectors[[place[text] for text in support.texts if text in place]]
-    if rows:
-        assert known is not None and known.vectors is not None
-        old = np.array([rows[text] for text in support.texts if text not in place], dtype=np.int64)
-        table[torch.from_numpy(~is_new)] = some_vectors(known.vectors, old)
-    return replace(support, vectors=table, class_vectors=class_vectors)

@@ -25,9 +25,9 @@ from fewtext.folders import (
     replaced_files,
     replaced_folder,
 )
+from fewtext.inference.adaptation_files import adaptation_tensors, read_adaptation
 from fewtext.inference.confidence import Confidence
 from fewtext.inference.growing import loaded_memory
-from fewtext.inference.keys import ClassKeys
 from fewtext.inference.large import LargeSettings
 from fewtext.inference.large_files import OF_MEMORY, large_tensors, read_index, write_index
 from fewtext.inference.state import State, names_count
@@ -67,8 +67,7 @@ def save_classifier(
 def _write(folder: Path, state: State | None, parameters: Mapping[str, Any], include_texts: bool) -> None:
     if state is None:
         return
-    keys = state.keys
-    tensors = {} if keys is None else {"key_vectors": keys.vectors, "key_offsets": keys.offsets}
+    tensors = adaptation_tensors(state)
     if state.searched is not None:
         tensors |= large_tensors(state.support, state.searched)
         write_index(state.searched, folder)
@@ -89,18 +88,12 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
         return None, {}
     support, parameters, tensors = load_support(folder, model.config.embedding_size)
     model.fine_tuned_on = frozenset(parameters.pop("fine_tuned_on", ()))
-    keys = None
-    if "key_vectors" in tensors:
-        vectors, offsets = tensors["key_vectors"], tensors.get("key_offsets", tensors["key_vectors"])
-        if vectors.shape != (n := len(support.classes), model.config.embedding_size) or offsets.shape != (n,):
-            raise ValueError(f"{folder / VECTORS_FILE} is damaged: its class keys do not fit the {n} classes.")
-        keys = ClassKeys(vectors.to(model.device), offsets.to(model.device))
     large = LargeSettings.of(parameters)
     label_names = parameters.get("label_names", "auto")
     if support.is_large:
         state = _large_state(folder, model, support, label_names, large, tensors)
     else:
-        state = State.of(model, support, label_names, large, keys=keys)
+        state = read_adaptation(State.of(model, support, label_names, large), tensors, folder / VECTORS_FILE)
     saved, found = tensors.get("weights"), state.weights
     if saved is not None and found is not None and len(saved) and len(found) and not _alike(saved, found):
         raise ValueError(  # an ONNX encoder has no weights to compare

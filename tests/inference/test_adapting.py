@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from fewtext.inference.classifier import FewShotClassifier
-from fewtext.inference.keys import KEY_TEMPERATURE, VOTE_SHARE
+from fewtext.inference.stacking import KEYS_ALONE, LEARNED_SHARES
 from fewtext.models.modeling import MatchingNetwork
 
 TEXTS, LABELS = ["where is it", "not here yet", "money back", "a return"], ["track", "track", "refund", "refund"]
@@ -136,24 +136,25 @@ def test_texts_of_no_class_stay_through_every_change(minilm, tmp_path):
     assert FewShotClassifier(minilm).fit(TEXTS, LABELS).confidence.thresholds != pytest.approx(thresholds, abs=1e-3)
 
 
-def test_the_vote_stands_beside_the_keys_while_the_encoder_has_learned_examples_that_are_there(model, tmp_path):
-    def share(clf):
-        return clf._state.memory.vote_share
+def test_the_shares_are_fixed_while_the_encoder_has_learned_examples_that_are_there(model, tmp_path):
+    def shares(clf):
+        return pytest.approx(clf._state.memory.shares)
 
     clf = FewShotClassifier(model).fit(TEXTS, LABELS)
-    assert share(clf) == 0 and share(clf.adapt("memory")) == 0
-    expected = VOTE_SHARE * KEY_TEMPERATURE / (model.matcher.temperature.item() / 2)  # adapting halves the temperature
-    assert share(clf.adapt("encoder", rounds=1)) == pytest.approx(expected)
-    assert clf._state.before.memory.vote_share == 0 and clf._state.before.is_adapted
-    assert share(clf.add(["hello", "good day"], "greet")) == pytest.approx(expected)
+    assert shares(clf) == KEYS_ALONE
+    told = clf.adapt("memory")._state.shares
+    assert told != KEYS_ALONE and told == clf._state.asked.shares
+    assert shares(clf.adapt("encoder", rounds=1)) == LEARNED_SHARES
+    assert clf._state.before.shares == told and clf._state.before.is_adapted
+    assert shares(clf.add(["hello", "good day"], "greet")) == LEARNED_SHARES
     clf.save_pretrained(tmp_path / "bot")
     again = FewShotClassifier.from_pretrained(tmp_path / "bot")
-    assert share(again) == pytest.approx(expected) and again._state.is_adapted
+    assert shares(again) == LEARNED_SHARES and again._state.is_adapted
     np.testing.assert_allclose(
         again.predict_proba(["hello", "where"]), clf.predict_proba(["hello", "where"]), atol=1e-5
     )
     again.fit(["one", "two", "three", "four"], [*"aabb"])
-    assert share(again) == 0
+    assert shares(again) == KEYS_ALONE
 
 
 def test_what_confidence_was_saved_outlives_another_adaptation(model, data, tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,6 +30,7 @@ def test_it_is_what_a_classifier_without_the_fold_answers(encoder_folder, intent
         kept = [i for i in range(12) if folds[i] != number]
         less = FewShotClassifier(model, adaptation=adaptation)
         less.fit([support.texts[i] for i in kept], [support.labels[i] for i in kept])
+        less._state = replace(less._state, shares=clf._state.shares)  # else they would be those of fewer examples
         answers = less._answer([support.texts[i] for i in out])
         close = 2e-4 if adaptation is None else 2e-3
         torch.testing.assert_close(held_out.log_probs[0, out], answers.log_probs, rtol=0, atol=close)
@@ -40,6 +43,15 @@ def test_one_example_a_class_leaves_the_names(model):
     texts, labels = ["where is it", "money back"], ["track order", "get refund"]
     assert FewShotClassifier(model).fit(texts, labels)._state.held_out.log_probs.shape == (1, 2, 2)
     assert FewShotClassifier(model, label_names=False).fit(texts, labels)._state.held_out is None
+
+
+def test_an_adapted_memory_may_lose_a_class_too(model):
+    clf = FewShotClassifier(model, label_names=False).fit(["where is it", "when", "money back"], ["a", "a", "b"])
+    held_out = clf.adapt("memory")._state.held_out
+    [row] = [i for i in range(3) if held_out.truth[i] == 1]
+    torch.testing.assert_close(held_out.log_probs[0, row], torch.tensor([0.0, -torch.inf]))
+    assert torch.isfinite(held_out.log_probs[0, [i for i in range(3) if i != row], 0]).all()
+    assert clf.predict_proba(["where is it"]).min() > 0
 
 
 def test_a_class_that_goes_with_its_only_example_is_impossible(model):

@@ -135,7 +135,17 @@ def test_labels_that_json_cannot_hold_are_refused_before_anything_is_written(mod
     assert not (tmp_path / "bot").exists()
 
 
-@pytest.mark.parametrize("change", [{"key_vectors": slice(1)}, {"key_offsets": slice(1)}, {"key_offsets": None}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key_vectors": slice(1)},
+        {"key_offsets": slice(1)},
+        {"key_offsets": None},
+        {"shares": slice(2)},
+        {"rarity": None},
+        {"class_spelling": slice(1)},
+    ],
+)
 def test_class_keys_that_do_not_fit_are_refused(clf, tmp_path, change):
     clf.save_pretrained(tmp_path)
     file = tmp_path / "support.safetensors"
