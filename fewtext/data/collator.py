@@ -10,10 +10,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from fewtext.data.episodes import Episode
+from fewtext.data.markers import PAD_QUERY
 from fewtext.data.tokenization import TokenCache, pad_ids
-
-PAD_QUERY = -100
-"""Label of a position that only fills up the batch."""
 
 
 def distinct_texts(episodes: Sequence[Episode]) -> dict[str, int]:

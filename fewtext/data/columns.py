@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
+import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from datasets import ClassLabel, Dataset
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 TEXT_COLUMNS = (
     "text", "sentence", "utterance", "query", "question", "content",
@@ -67,7 +70,7 @@ def check_texts(texts: Iterable[Any], where: str = "texts", first: int = 0) -> l
         raise TypeError(f"{where} is a single string; pass a list of texts.")
     if not isinstance(texts, Iterable):
         raise TypeError(f"{where} is {texts!r} ({type(texts).__name__}); pass a list of texts.")
-    if len(getattr(texts, "shape", (0,))) > 1 or isinstance(texts, Mapping | Dataset):
+    if len(getattr(texts, "shape", (0,))) > 1 or isinstance(texts, Mapping) or _is_dataset(texts):
         raise TypeError(f"{where} is a table ({type(texts).__name__}); pass one column of it.")
     checked = list(texts)
     for row, text in enumerate(checked, first):
@@ -121,6 +124,8 @@ def label_names(dataset: Dataset, column: str, source: str) -> list[str]:
 
     Raises `ValueError` or `TypeError` naming the first row without a usable label.
     """
+    from datasets import ClassLabel  # imported late: it takes half a second
+
     feature = dataset.features[column]
     values = list(dataset[column])
     if isinstance(feature, ClassLabel):
@@ -129,3 +134,9 @@ def label_names(dataset: Dataset, column: str, source: str) -> list[str]:
                 raise ValueError(f"{source}, column {column!r}, row {row} has no label ({value}).")
         return [feature.names[value] for value in values]
     return check_labels(values, f"{source}, column {column!r}")
+
+
+def _is_dataset(texts: object) -> bool:
+    """Tell whether these are a `Dataset`: there can be none before its package was imported."""
+    datasets = sys.modules.get("datasets")
+    return datasets is not None and isinstance(texts, datasets.Dataset)

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from fewtext.data.markers import UNKNOWN
 from fewtext.data.names import names_are_words, readable_name
 from fewtext.data.tasks import Task
-
-UNKNOWN = -1
-"""Label of a query whose class is absent from the support set."""
 
 Range = int | tuple[int, int]
 

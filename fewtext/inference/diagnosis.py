@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch.nn.functional import normalize
 
 from fewtext.data.columns import check_texts
@@ -49,11 +48,13 @@ def diagnose(state: State, pool: Iterable[str] = (), n_next: int = 10) -> Diagno
         raise ValueError(
             "every class has one example and names do not count, so none can be left out; add a second example."
         )
+    from sklearn import metrics  # imported late: answering does not need it
+
     support, confidence = state.support, state.confidence
     classes = support.classes
     probabilities = confidence.probabilities(held_out.log_probs.clamp_min(-50.0)).mean(0)
     truth, predicted = held_out.truth.cpu().numpy(), probabilities.argmax(1)
-    matrix = confusion_matrix(truth, predicted, labels=range(len(classes)))
+    matrix = metrics.confusion_matrix(truth, predicted, labels=range(len(classes)))
     return Diagnosis(
         accuracy=held_out.accuracy,
         calibration_error_before=confidence.calibration_error_before or 0.0,
@@ -76,6 +77,8 @@ def diagnose(state: State, pool: Iterable[str] = (), n_next: int = 10) -> Diagno
 def _classes(
     truth: NDArray[np.int64], predicted: NDArray[np.intp], classes: Sequence[Label]
 ) -> tuple[ClassReport, ...]:
+    from sklearn.metrics import precision_recall_fscore_support
+
     precision, recall, f1, counts = precision_recall_fscore_support(
         truth, predicted, labels=range(len(classes)), zero_division=0.0
     )

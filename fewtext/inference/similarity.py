@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances
 
 from fewtext.data.columns import check_texts
 from fewtext.inference.editing import Editing
@@ -40,6 +39,8 @@ class Similarity(Editing):
         """
         if measure not in MEASURES:
             raise ValueError(f"measure is {measure!r}; it is one of {', '.join(MEASURES)}.")
+        from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances
+
         first = check_texts(a, "a")
         both = self.represent([*first, *check_texts(b, "b")])
         left, right = both[: len(first)], both[len(first) :]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from datasets import ClassLabel, Dataset
 from torch import Tensor
 
 from fewtext.data.columns import LABEL_COLUMNS, TEXT_COLUMNS, find_column, label_names
@@ -17,6 +16,9 @@ from fewtext.inference.examples import Examples
 from fewtext.inference.ids import ids_beside
 from fewtext.inference.labels import Label, Shares, ordered_classes, stored_label
 from fewtext.inference.rows import Rows, joined, relabelled_column, some_vectors
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class SupportSet(Examples):
         Labels keep their type, save those of a ClassLabel, which are its names. Of a data set from `to_dataset` the
         examples keep their ids.
         """
+        from datasets import ClassLabel  # imported late: it takes half a second
+
         text = find_column(dataset.column_names, text_column, TEXT_COLUMNS, "text", "the data set")
         label = find_column(dataset.column_names, label_column, LABEL_COLUMNS, "label", "the data set")
         is_class_label = isinstance(dataset.features[label], ClassLabel)
@@ -65,6 +69,8 @@ class SupportSet(Examples):
 
         Raises `TypeError` for labels that are neither strings nor numbers: a table would change them.
         """
+        from datasets import Dataset
+
         self.check_has_texts()
         for label in self.classes:
             stored_label(label)

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import initialization
 
-from fewtext.data.collator import PAD_QUERY
-from fewtext.data.episodes import UNKNOWN
+from fewtext.data.markers import PAD_QUERY, UNKNOWN
 from fewtext.models.attention import attention, kernel_scores, represent, vote
 from fewtext.models.configuration import MatchingNetworkConfig
 from fewtext.models.context import AttentionLSTM, Center, Context, FullContextEmbedding
