@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 import torch
 from benchmarks.prepared import classifier_of, perturbed
+from benchmarks.problems import data_folder
 from benchmarks.timing import machine, ratio, shown, timed
 
 from fewtext import FewShotClassifier, Task, load_tasks
@@ -31,7 +32,7 @@ class LatencyArguments:
     """What to time.
 
     Args:
-        data: Corpus with the splits train (examples) and test (queries).
+        data: Corpus with the splits train (examples) and test (queries); by default BANKING77 (`FEWTEXT_DATA`).
         queries: Texts that are asked one by one, and of which blocks are classified.
         shot: Examples a class.
         classes: Where there are many classes, how many.
@@ -42,7 +43,7 @@ class LatencyArguments:
         output: JSON file for the results.
     """
 
-    data: str = "fewtext/intents"
+    data: str | None = None
     queries: int = 500
     shot: int = 5
     classes: int = 1_000
@@ -70,9 +71,14 @@ def benchmark(arguments: LatencyArguments) -> None:
         Path(arguments.output).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
+def source(arguments: LatencyArguments) -> str:
+    """Return the corpus."""
+    return arguments.data or str(data_folder() / "banking77" / "full")
+
+
 def corpus(arguments: LatencyArguments) -> tuple[Task, list[str]]:
     """Return the examples to draw from, and the queries."""
-    [train], [test] = (load_tasks(arguments.data, split=split) for split in ("train", "test"))
+    [train], [test] = (load_tasks(source(arguments), split=split) for split in ("train", "test"))
     step = max(1, len(test.texts) // arguments.queries)
     return train, list(dict.fromkeys(test.texts[::step]))[: arguments.queries]
 
@@ -169,7 +175,7 @@ def peer(name: str, what: str, arguments: LatencyArguments) -> dict[str, float]:
         labels, queries = ["tracking", "tracking", "refund", "refund"], ["has it been shipped?"]
     else:
         train, _ = corpus(arguments)
-        [test] = load_tasks(arguments.data, split="test")
+        [test] = load_tasks(source(arguments), split="test")
         texts, labels = examples(train, arguments.shot)
         queries = list(test.texts)
     started = time.process_time()
