@@ -111,7 +111,7 @@ class Editing:
         return self.cache.embed(self.network, texts)
 
     def _remember(self, support: SupportSet) -> None:
-        """Take over a changed support set, once everything that follows from it is there."""
+        """Take over a changed support set, once it is embedded; its memory is made when the first text is asked."""
         if self._state is not None:
             state = self._state.changed(support, self.label_names, self._large())
             if state.weights is not self._state.weights:  # the model was trained in place
@@ -119,7 +119,6 @@ class Editing:
         else:
             state = State.embed(self.network, support, self.label_names, self._large())
             state = state.adapted() if self.adaptation == "memory" else state
-        _ = state.memory  # what can fail, fails before the change
         self._state = state
 
     def _large(self) -> LargeSettings:

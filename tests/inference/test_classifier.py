@@ -183,20 +183,30 @@ def test_bad_examples_are_named_and_leave_the_classifier_as_it_was(
     np.testing.assert_array_equal(classifier.predict_proba(queries), expected)
 
 
-@pytest.mark.parametrize("where", ["embed", "contextualize"])
-def test_a_failure_while_adding_leaves_the_classifier_as_it_was(classifier, queries, monkeypatch, where):
+def out_of_memory(*args, **kwargs):
+    raise RuntimeError("out of memory")
+
+
+def test_a_failure_while_adding_leaves_the_classifier_as_it_was(classifier, queries, monkeypatch):
     expected, support = classifier.predict_proba(queries), classifier.support
-
-    def out_of_memory(*args, **kwargs):
-        raise RuntimeError("out of memory")
-
     with monkeypatch.context() as broken:
-        owner = MatchingNetwork if where == "embed" else type(classifier.model.matcher)
-        broken.setattr(owner, where, out_of_memory)
+        broken.setattr(MatchingNetwork, "embed", out_of_memory)
         with pytest.raises(RuntimeError):
             classifier.add(["a"], "new class")
     assert classifier.support is support
     np.testing.assert_array_equal(classifier.predict_proba(queries), expected)
+
+
+def test_examples_come_into_context_when_the_first_text_is_asked(classifier, queries, monkeypatch):
+    """Classes that are added one after another pay for it once; what fails then can be asked again."""
+    with monkeypatch.context() as broken:
+        broken.setattr(type(classifier.model.matcher), "contextualize", out_of_memory)
+        for number in range(3):
+            classifier.add([f"text {number}"], f"new class {number}")
+        with pytest.raises(RuntimeError):
+            classifier.predict(queries)
+    assert classifier.predict_proba(queries).shape == (len(queries), len(classifier.classes_))
+    assert classifier.predict(["text 2"]).tolist() == ["new class 2"]
 
 
 def full_disk(*args, **kwargs):
