@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from fewtext.data.columns import check_texts
 from fewtext.data.names import readable_name
-from fewtext.inference.ids import distinct_ids, example_id
+from fewtext.inference.ids import distinct_ids, example_id, ids_beside
 from fewtext.inference.labels import (
     Label,
     Shares,
@@ -23,10 +24,13 @@ from fewtext.inference.labels import (
     ordered_classes,
 )
 from fewtext.inference.repeats import contradicting, repeated
-from fewtext.inference.rows import Rows, class_numbers, rows_among, selected
+from fewtext.inference.rows import Rows, class_numbers, inserted, joined, rows_among, selected
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+COLUMNS = ("texts", "shares", "ids")
+"""What there is of each example, besides its embedding."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,23 @@ class Examples:
         order = sorted(zip(keys, self.ids, range(len(keys)), strict=True))
         return replace(self, order_keys=keys)._rows(np.array([row for _, _, row in order], dtype=np.int64))
 
+    def with_examples(self, other: Examples) -> Self:
+        """Return the same with the examples of another too: each in its place, or in columns at the end."""
+        other = replace(other, ids=ids_beside(self.ids, other.ids))
+        if self.is_large or other.is_large:
+            columns: dict[str, Any] = {name: joined(getattr(self, name), getattr(other, name)) for name in COLUMNS}
+            return replace(self, vectors=_both(self.vectors, other.vectors, joined), order_keys=(), **columns)
+        one = self if len(self.order_keys) == len(self) else self.canonical()
+        other = other.canonical()
+        known = range(len(one))
+        places = [
+            bisect_left(known, own, key=lambda row: (one.order_keys[row], one.ids[row]))
+            for own in zip(other.order_keys, other.ids, strict=True)
+        ]
+        insert = partial(inserted, places=places)
+        columns = {name: insert(getattr(one, name), getattr(other, name)) for name in (*COLUMNS, "order_keys")}
+        return replace(one, vectors=_both(one.vectors, other.vectors, insert), **columns)
+
     def _rows(self, rows: NDArray[np.int64]) -> Self:
         vectors = self.vectors
         return replace(
@@ -178,3 +199,8 @@ class Examples:
         if unknown := wanted - {self.ids[row] for row in rows.tolist()}:
             raise KeyError(f"no example has the id {min(unknown)!r}; support.ids lists them.")
         return rows
+
+
+def _both(first: Any, second: Any, join: Callable[[Any, Any], Any]) -> Any:
+    """Return the embeddings of two support sets as one; None where one of them has none."""
+    return None if first is None or second is None else join(first, second)

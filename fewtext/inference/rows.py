@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
@@ -232,6 +233,22 @@ def joined(first: Sequence[T], second: Sequence[T]) -> Sequence[T]:
     if isinstance(second, Rows):
         return second.select(np.arange(0)).extended(first).extended(second)
     return (*first, *second)
+
+
+def inserted(column: Any, more: Any, places: Sequence[int]) -> Any:
+    """Return a tuple or tensor with the rows of another in between: each before the row of its place.
+
+    Places are in order, so all that lies between two of them is copied at once.
+
+    >>> inserted(("a", "c"), ("b", "d"), [1, 2])
+    ('a', 'b', 'c', 'd')
+    """
+    parts, start = [], 0
+    for row, place in enumerate(places):
+        parts += [column[start:place], more[row : row + 1]]
+        start = place
+    parts.append(column[start:])
+    return torch.cat(parts) if isinstance(column, Tensor) else tuple(chain.from_iterable(parts))
 
 
 def selected(column: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:

@@ -7,15 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from fewtext.data.columns import LABEL_COLUMNS, TEXT_COLUMNS, find_column, label_names
 from fewtext.inference.classes import given_names, relabelled_descriptions, relabelled_names, relabelled_shares
 from fewtext.inference.examples import Examples
-from fewtext.inference.ids import ids_beside
 from fewtext.inference.labels import Label, Shares, ordered_classes, stored_label
-from fewtext.inference.rows import Rows, joined, relabelled_column, some_vectors
+from fewtext.inference.rows import Rows, relabelled_column, some_vectors
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -80,25 +77,14 @@ class SupportSet(Examples):
         """Return both support sets as one; descriptions of `other` win, and names that it was given."""
         if new := [label for label in other.names if label not in self.names]:
             ordered_classes([*self.names, *new])
-        vectors: Tensor | Rows[Tensor] | None = None
-        if isinstance(self.vectors, Tensor) and isinstance(other.vectors, Tensor):
-            vectors = torch.cat([self.vectors, other.vectors])
-        elif self.vectors is not None and other.vectors is not None:
-            vectors = joined(self.vectors, other.vectors)  # type: ignore[arg-type, assignment]
-        keys = self.order_keys + other.order_keys
         return replace(
-            self,
-            texts=joined(self.texts, other.texts),
-            shares=joined(self.shares, other.shares),
-            ids=joined(self.ids, ids_beside(self.ids, other.ids)),
+            self.with_examples(other),
             names={**other.names, **self.names, **given_names(other.names)},
             descriptions={**self.descriptions, **other.descriptions},
             several=self.several or other.several,
-            vectors=vectors,
             class_vectors={**self.class_vectors, **other.class_vectors},
             unknown=tuple(dict.fromkeys([*self.unknown, *other.unknown])),
-            order_keys=keys if len(keys) == len(self) + len(other) else (),
-        ).canonical()
+        )
 
     def select(self, classes: Iterable[Label] | None = None, ids: Iterable[str] | None = None) -> SupportSet:
         """Return the examples of some classes, or those of some ids, with their classes.

@@ -28,7 +28,8 @@ def weights_sample(*encoders: nn.Module | None) -> Tensor:
     torch.Size([2])
     """
     parameters = [p.detach() for encoder in encoders if encoder is not None for p in encoder.parameters()]
-    return torch.tensor([float(p.flatten()[::SAMPLED_EVERY].sum()) for p in parameters])
+    samples = [p.flatten()[::SAMPLED_EVERY].sum().float().cpu() for p in parameters]
+    return torch.stack(samples) if samples else torch.zeros(0)
 
 
 def freeze_lower_layers(encoder: nn.Module, share: float) -> None:
