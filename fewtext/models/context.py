@@ -84,8 +84,11 @@ class AttentionLSTM(nn.Module):
         log_weights = log_weights.masked_fill(weights == 0, -torch.inf)[..., None, :]
         hidden = torch.zeros_like(query)
         cell = query.new_zeros(*query.shape[:-1], self.size)
-        for _ in range(self.steps):
-            read = torch.softmax(hidden @ support.mT + log_weights, dim=-1) @ support
+        # h_0 is 0, so what is read first is the mean of the support set, the same for every query.
+        read = (torch.softmax(log_weights, dim=-1) @ support).expand_as(query)
+        for step in range(self.steps):
+            if step:
+                read = torch.softmax(hidden @ support.mT + log_weights, dim=-1) @ support
             into, forget, new, out = self.gates(torch.cat([query, hidden, read], dim=-1)).chunk(4, dim=-1)
             cell = torch.sigmoid(forget) * cell + torch.sigmoid(into) * torch.tanh(new)
             hidden = query + self.gate * self.project(torch.sigmoid(out) * torch.tanh(cell))
