@@ -16,6 +16,9 @@ KEY_TEMPERATURE = 10.0
 KEY_PENALTY = 0.01
 """Weight of the squared distance between keys and prototypes, both times the temperature."""
 
+LEARNED_KEY_PENALTY = 0.2
+"""The same where the encoder has learned the examples: there they are easy, and keys that leave far learn little."""
+
 
 @dataclass(frozen=True)
 class ClassKeys:
@@ -34,7 +37,9 @@ class ClassKeys:
         return KEY_TEMPERATURE * features @ self.vectors.T + self.offsets
 
 
-def fit_keys(features: Tensor, labels: Tensor, weights: Tensor, steps: int = 60) -> ClassKeys:
+def fit_keys(
+    features: Tensor, labels: Tensor, weights: Tensor, penalty: float = KEY_PENALTY, steps: int = 60
+) -> ClassKeys:
     """Find the keys by which the examples get their own labels.
 
     Minimizes Σ_i w_i CE(y_i, softmax(τ x_i·k_c + b_c)) + λ/2 τ² Σ_c |k_c - p_c|² over the keys k and offsets
@@ -45,6 +50,7 @@ def fit_keys(features: Tensor, labels: Tensor, weights: Tensor, steps: int = 60)
         features: `(n, dim)` vectors of length 1, in context.
         labels: `(n, n_way)` shares of the classes.
         weights: `(n,)`.
+        penalty: λ.
         steps: Most iterations of L-BFGS.
     """
     kind = features.dtype
@@ -60,7 +66,7 @@ def fit_keys(features: Tensor, labels: Tensor, weights: Tensor, steps: int = 60)
         optimizer.zero_grad()
         log_probs = torch.log_softmax(ClassKeys(centers + moved, offsets).logits(features), -1)
         entropy = -(targets * log_probs).sum(-1) @ weights
-        total = entropy + KEY_PENALTY / 2 * KEY_TEMPERATURE**2 * moved.square().sum()
+        total = entropy + penalty / 2 * KEY_TEMPERATURE**2 * moved.square().sum()
         total.backward()
         return total
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from fewtext.inference.keys import KEY_TEMPERATURE, ClassKeys, fit_keys
+from fewtext.inference.keys import KEY_PENALTY, KEY_TEMPERATURE, ClassKeys, fit_keys
 from fewtext.inference.stacking import KEYS_ALONE, weighed
 from fewtext.models.attention import attention, kernel_scores, prototypes, represent, vote_of_scores
 from fewtext.models.matching import Matcher, queries_at_once
@@ -62,11 +62,11 @@ class Memory:
         """Put the examples in context of each other."""
         return cls(matcher, examples, labels, weights, matcher.contextualize(examples, weights))
 
-    def adapted(self, queries: Tensor) -> Memory:
+    def adapted(self, queries: Tensor, key_penalty: float = KEY_PENALTY) -> Memory:
         """Return the memory with keys fitted to its own examples, `queries` `(n, dim)` their embeddings f'."""
         with torch.inference_mode():
             features = normalize(self._query_in_context(queries), dim=-1)
-        keys = fit_keys(features.clone(), label_table(self.labels).clone(), self.weights.clone())
+        keys = fit_keys(features.clone(), label_table(self.labels).clone(), self.weights.clone(), key_penalty)
         return replace(self, keys=keys)
 
     @torch.inference_mode()

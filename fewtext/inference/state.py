@@ -18,7 +18,7 @@ from fewtext.inference.counted import counted_tensors, counted_texts
 from fewtext.inference.embedded import embedded
 from fewtext.inference.growing import large_memory
 from fewtext.inference.held_out import HeldOut, leave_each_out, leave_one_out, some_examples
-from fewtext.inference.keys import ClassKeys
+from fewtext.inference.keys import KEY_PENALTY, LEARNED_KEY_PENALTY, ClassKeys
 from fewtext.inference.large import BY_DEFAULT, LargeSettings, enlarged, reduced, too_large
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Answers, Memory
@@ -236,7 +236,7 @@ class State:
         queries, counts = self._queries(), None
         if self.support.has_texts:
             counts = n_grams(counted_texts(self.support, self.named))
-        memory = self.small_memory.adapted(queries)
+        memory = self.small_memory.adapted(queries, LEARNED_KEY_PENALTY if self.learned else KEY_PENALTY)
         spelling = None if counts is None else Spelling.of(counts, memory.labels, memory.weights)
         keyed = replace(self, keys=memory.keys, spelling=spelling, queries=queries, stored=None, asked=None)
         if self.learned:
