@@ -138,5 +138,4 @@ def label_names(dataset: Dataset, column: str, source: str) -> list[str]:
 
 def _is_dataset(texts: object) -> bool:
     """Tell whether these are a `Dataset`: there can be none before its package was imported."""
-    datasets = sys.modules.get("datasets")
-    return datasets is not None and isinstance(texts, datasets.Dataset)
+    return isinstance(texts, getattr(sys.modules.get("datasets"), "Dataset", ()))

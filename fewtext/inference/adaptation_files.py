@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fewtext.inference.keys import ClassKeys
+from fewtext.inference.keys import KEY_PENALTY, LEARNED_KEY_PENALTY, ClassKeys
 from fewtext.inference.spelling import COLUMNS, Spelling
+from fewtext.inference.stacking import KEYS_ALONE
 from fewtext.inference.state import State
 
 
@@ -28,12 +29,17 @@ def read_adaptation(state: State, tensors: Mapping[str, Tensor], file: Path) -> 
     if "key_vectors" not in tensors:
         return state
     n, size = len(state.support.classes), state.model.config.embedding_size
-    expected = {"key_vectors": (n, size), "key_offsets": (n,), "shares": (3,)}
+    expected: dict[str, tuple[int, ...]] = {"key_vectors": (n, size), "key_offsets": (n,)}
+    if "shares" in tensors:  # an earlier version had keys alone
+        expected["shares"] = (3,)
     if "rarity" in tensors or "class_spelling" in tensors:
-        expected |= {"rarity": (COLUMNS,), "class_spelling": (n, COLUMNS)}
+        expected |= {"rarity": (COLUMNS,), "class_spelling": (COLUMNS, n)}
     saved = {name: tensors[name] for name in expected if name in tensors}
     if {name: tuple(tensor.shape) for name, tensor in saved.items()} != expected:
         raise ValueError(f"{file} is damaged: its class keys do not fit the {n} classes.")
-    keys = ClassKeys(saved["key_vectors"].to(state.model.device), saved["key_offsets"].to(state.model.device))
+    penalty = LEARNED_KEY_PENALTY if state.learned else KEY_PENALTY
+    device = state.model.device
+    keys = ClassKeys(saved["key_vectors"].to(device), saved["key_offsets"].to(device), penalty)
     spelling = Spelling(saved["rarity"], saved["class_spelling"]) if "rarity" in saved else None
-    return replace(state, keys=keys, spelling=spelling, shares=tuple(saved["shares"].tolist()))
+    shares = tuple(saved["shares"].tolist()) if "shares" in saved else KEYS_ALONE
+    return replace(state, keys=keys, spelling=spelling, given_shares=shares)

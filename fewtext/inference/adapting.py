@@ -33,11 +33,11 @@ class Adapting(Editing):
     ) -> Self:
         """Fine-tune on the support set: `memory` in seconds, `encoder` in a minute or more on a CPU.
 
-        `memory` fits a key vector and an offset for each class to the cached vectors, and asks the examples, each while
-        it is left out, how much these keys, the vote of the examples and the spelling of the classes should count.
-        `encoder` trains the upper layers of a copy of the encoder by leave-one-out episodes, embeds the support set
-        anew and fits keys; it starts from the model that the classifier was made with. Until the new state is complete the
-        classifier stays as it was, and `reset` goes back.
+        `memory` fits a key vector and an offset for each class to the cached vectors, and asks the examples, each
+        while it is left out, how much these keys, the vote of the examples and the spelling of the classes should
+        count. `encoder` trains the upper layers of a copy of the encoder by leave-one-out episodes, embeds the support
+        set anew and fits keys; it starts from the model that the classifier was made with. Until the new state is
+        complete the classifier stays as it was, and `reset` goes back.
 
         Args:
             method: `memory` or `encoder`; the arguments below are those of `encoder`.
@@ -55,7 +55,9 @@ class Adapting(Editing):
         if method not in ("memory", "encoder"):
             raise ValueError(f"method is {method!r}; it is 'memory' or 'encoder'.")
         settings = EncoderAdaptation(rounds, episode_texts, learning_rate, patience, token_dropout, seed)
-        self._state = self._adapted(self._ready(), method, settings, show_progress)
+        state = self._adapted(self._ready(), method, settings, show_progress)
+        _ = state.memory  # what can fail, fails before the change
+        self._state = state
         return self
 
     def reset(self) -> Self:

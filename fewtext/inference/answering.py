@@ -45,13 +45,18 @@ class Answering(Editing):
         support, confidence = state.support, state.confidence
         names = [[str(label), name] for label, name in support.names.items()]
         fitted = [state.named, state.is_adapted, confidence.n, round(confidence.temperature, 2)]
+        if state.is_adapted:
+            fitted += [state.spelling is not None, *(round(share, 2) for share in state.shares)]
         told = [list(support.ids), names, sorted(support.descriptions.values()), fitted]
         weights = [] if state.weights is None else state.weights.tolist()
         return hashlib.sha256(json.dumps([told, weights]).encode()).hexdigest()[:16]
 
     @property
     def memory(self) -> Memory | LargeMemory:
-        """What texts are compared with, as tensors: it answers queries that are embedded already."""
+        """What texts are compared with, as tensors: it answers queries that are embedded already.
+
+        After `adapt` spelling counts too, of which embeddings know nothing: the answers to texts differ a little.
+        """
         return self._ready().memory
 
     @property
@@ -63,7 +68,7 @@ class Answering(Editing):
     def expected_accuracy(self) -> Estimate | None:
         """Accuracy on texts like the examples, as a share of 1 with its 95 % interval, by leave-one-out.
 
-        None where no example can be left out. After `adapt("encoder")` that of class keys on the encoder as it was
+        None where no example can be left out. After `adapt("encoder")` that of keys and vote on the encoder as it was
         before: of an encoder that has learned the examples they cannot tell.
         """
         held_out = self._ready().held_out

@@ -112,7 +112,7 @@ def leave_one_out(
     labels = memory.labels[:n]
     classes = largest_share(labels)
     largest = int(torch.bincount(classes).max()) if n else 0
-    if largest == 0 or n_way < 2 or (largest == 1 and len(memory.weights) == n):
+    if largest == 0 or n_way < 2 or (largest == 1 and not bool((memory.weights[n:] > 0).any())):
         return None
     folds = FOLDS if memory.keys is None else ADAPTED_FOLDS
     rounds = max(1, min(ROUNDS, ROUNDS_ANSWERS // n, CLASS_ANSWERS // (n * n_way)))
@@ -122,9 +122,9 @@ def leave_one_out(
     dealt = [fold_numbers(classes.cpu().numpy(), folds, order) for order in orders]
     most = n if ask_all else max(n_way, min(CLASS_ANSWERS // n_way, EXAMPLE_ANSWERS // n))
     asked = np.sort(random.permutation(n)[:most])
-    log_probs = memory.weights.new_zeros(rounds, len(asked), n_way)
-    familiarity = memory.weights.new_zeros(rounds, len(asked))
-    parts = memory.weights.new_zeros(3, len(asked), n_way) if memory.keys is not None else None
+    zeros = memory.weights.new_zeros(()).float()  # whatever the precision of the model
+    log_probs, familiarity = zeros.repeat(rounds, len(asked), n_way), zeros.repeat(rounds, len(asked))
+    parts = zeros.repeat(3, len(asked), n_way) if memory.keys is not None else None
     left_out = [(number, fold, k) for number, fold in enumerate(dealt) for k in np.unique(fold[asked])]
     with tqdm(left_out, desc="Leaving examples out", unit="fold", delay=2) as bar:
         for number, fold, k in bar:
@@ -134,11 +134,11 @@ def leave_one_out(
             places = np.flatnonzero(fold[asked] == k)
             rows = asked[places]
             less = replace(less, shares=memory.shares)
-            less = less if memory.keys is None else less.adapted(queries[kept])
+            less = less if memory.keys is None else less.adapted(queries[kept], memory.keys.penalty)
             answers = less.answer(queries[rows], _spelled(counts, less, kept, rows))
             absent = ~classes_present(less.labels, less.weights)
-            log_probs[number, places] = answers.log_probs.masked_fill(absent, -torch.inf)
-            familiarity[number, places] = answers.familiarity
+            log_probs[number, places] = answers.log_probs.float().masked_fill(absent, -torch.inf)
+            familiarity[number, places] = answers.familiarity.float()
             if parts is not None and answers.parts is not None:
                 parts[:, places] = answers.parts
     return HeldOut(log_probs, familiarity, label_table(labels[torch.from_numpy(asked)]), len(asked) == n, parts)

@@ -27,10 +27,12 @@ class ClassKeys:
     Attributes:
         vectors: `(n_way, dim)`.
         offsets: `(n_way,)`.
+        penalty: λ of `fit_keys`, which found them.
     """
 
     vectors: Tensor
     offsets: Tensor
+    penalty: float = KEY_PENALTY
 
     def logits(self, features: Tensor) -> Tensor:
         """Return `(n_query, n_way)` scores of features of length 1, `(n_query, dim)`."""
@@ -72,4 +74,4 @@ def fit_keys(
 
     with torch.enable_grad():
         optimizer.step(loss)
-    return ClassKeys((centers + moved).detach().to(kind), offsets.detach().to(kind))
+    return ClassKeys((centers + moved).detach().to(kind), offsets.detach().to(kind), penalty)

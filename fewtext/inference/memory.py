@@ -163,8 +163,9 @@ class Memory:
         The vote is that of the examples alone (equation 1 of Vinyals et al. 2016): of prototypes the keys tell.
         """
         vote = vote_of_scores(scores, None, self.labels, self.weights, "sum") / self.matcher.temperature
-        vote = vote.clamp_min(LEAST)  # of a class without examples: no share times infinity is no number
-        return torch.stack([keyed, KEY_TEMPERATURE * vote, (KEY_TEMPERATURE * spelled).expand_as(keyed)])
+        vote = vote.float().clamp_min(LEAST)  # of a class without examples: no share times infinity is no number
+        spelled = spelled.float().expand_as(keyed)
+        return torch.stack([keyed.float(), KEY_TEMPERATURE * vote, KEY_TEMPERATURE * spelled])
 
     def _answer(self, queries: Tensor, spelled: Tensor) -> Answers:
         matcher, parts = self.matcher, None

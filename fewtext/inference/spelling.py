@@ -39,7 +39,7 @@ class Spelling:
 
     Attributes:
         rarity: `(COLUMNS,)` inverse document frequency of each n-gram among the examples.
-        classes: `(n_way, COLUMNS)` tf-idf of each class, of length 1.
+        classes: `(COLUMNS, n_way)` tf-idf of each class, of length 1.
     """
 
     rarity: Tensor
@@ -56,19 +56,18 @@ class Spelling:
         """
         from scipy.sparse import csr_matrix
 
-        counted = weights.cpu().numpy()
+        counted = weights.float().cpu().numpy()
         texts = counts[np.flatnonzero(counted)]
         occurs = np.bincount(texts.indices, minlength=COLUMNS)
         rarity = np.log((1 + texts.shape[0]) / (1 + occurs)) + 1
-        shares = label_table(labels).cpu().numpy() * counted[:, None]
+        shares = label_table(labels).float().cpu().numpy() * counted[:, None]
         documents = csr_matrix(shares.T.astype(np.float32)) @ counts
-        classes = _weighted(documents, rarity).toarray()
+        classes = np.ascontiguousarray(_weighted(documents, rarity).toarray().T)
         return cls(torch.from_numpy(rarity.astype(np.float32)), torch.from_numpy(classes))
 
     def cosines(self, counts: csr_matrix) -> Tensor:
         """Return how alike texts of these n-grams and the classes are spelled, `(n_texts, n_way)` from 0 to 1."""
-        found = _weighted(counts, self.rarity.numpy()) @ self.classes.numpy().T
-        return torch.from_numpy(np.ascontiguousarray(found))
+        return torch.from_numpy(_weighted(counts, self.rarity.numpy()) @ self.classes.numpy())
 
 
 def _weighted(counts: csr_matrix, rarity: np.ndarray) -> csr_matrix:

@@ -44,14 +44,13 @@ class State:
         large: How a large support set is kept and searched.
         keys: Class keys, where it was adapted.
         spelling: How its classes are spelled, where it was adapted and its texts are known.
-        shares: How much keys, vote and spelling each count where it was adapted.
+        given_shares: How much keys, vote and spelling each count where it was adapted; None lets the examples tell.
         queries: `(n, dim)` embeddings f' of what is in the memory; the same as its examples where the encoder
             is shared.
         stored: The confidence that was saved, so that it need not be fitted again.
         before: The state before the encoder learned the examples: what leaves them out truly.
         weights: A sample of the model's weights when the examples were embedded.
         searched: The memory of a large support set, which is taken over from state to state.
-        asked: What examples got as answers while they were left out, for the shares to be found.
     """
 
     model: MatchingNetwork
@@ -60,13 +59,12 @@ class State:
     large: LargeSettings = BY_DEFAULT
     keys: ClassKeys | None = None
     spelling: Spelling | None = None
-    shares: tuple[float, ...] = KEYS_ALONE
+    given_shares: tuple[float, ...] | None = None
     queries: Tensor | None = None
     stored: Confidence | None = None
     before: State | None = None
     weights: Tensor | None = None
     searched: LargeMemory | None = None
-    asked: HeldOut | None = None
 
     @classmethod
     def of(
@@ -119,16 +117,21 @@ class State:
     @cached_property
     def small_memory(self) -> Memory:
         """What queries are matched with, unless the support set is large; made when the first is asked."""
+        return self._memory(self.shares)
+
+    def _memory(self, shares: tuple[float, ...]) -> Memory:
         examples, labels, weights = counted_tensors(self.support, self.named, self.model.config.name_weight)
         device = self.model.device
         memory = Memory.build(self.model.matcher, examples.to(device), labels.to(device), weights.to(device))
-        return replace(memory, keys=self.keys, shares=self.shares)
+        return replace(memory, keys=self.keys, shares=shares)
 
     def answer(self, texts: Sequence[str], vectors: Tensor) -> Answers:
         """Return the answers to texts, whose embeddings f' are `vectors` `(n_texts, dim)`."""
         if self.searched is not None:
             return self.searched.answer(vectors)
-        spelled = None if self.spelling is None else self.spelling.cosines(n_grams(texts))
+        spelled = None
+        if self.spelling is not None and self.shares[2]:
+            spelled = self.spelling.cosines(n_grams(texts))
         return self.small_memory.answer(vectors, spelled)
 
     def adapted(self) -> State:
@@ -136,7 +139,7 @@ class State:
         self.check_small("adapt")
         keyed = self._keyed()
         if self.before is not None:
-            return replace(keyed, before=self.before if self.before.learned else self.before.adapted())
+            return replace(keyed, before=self.before if self.before.learned else self.before._keyed(as_learned=True))
         if self.learned:
             warnings.warn(
                 "the encoder was trained on these examples before it was loaded, so confidence is fitted on what it "
@@ -156,7 +159,10 @@ class State:
         else:
             support.check_has_texts()
             state = State.embed(self.model, support.without_vectors(), label_names, large)
-        state = state._keyed() if self.is_adapted else state
+        if self.is_adapted:
+            if self.spelling is not None and not support.has_texts:
+                warnings.warn("the texts were left out when it was saved, so spelling counts no more.", stacklevel=4)
+            state = state._keyed(as_learned=self.given_shares == LEARNED_SHARES)
         if self.before is not None:
             return replace(state, before=self.before.changed(support.without_vectors(), label_names, large))
         return replace(state, stored=self.confidence) if state.learned else state
@@ -208,10 +214,10 @@ class State:
 
     def left_out(self, ask_all: bool = False) -> HeldOut | None:
         """Ask examples of the others, whether or not the encoder has learned them; all, or a part of many."""
-        if self.asked is not None and (self.asked.complete or not ask_all):
-            return self.asked
         memory = self.searched
         if memory is None:
+            if self.keys is not None and self.given_shares is None and not ask_all:
+                return None if self._asked is None else self._asked.weighed(self.shares)
             return leave_one_out(self.small_memory, len(self.support), self._queries(), self._counts(), ask_all)
         asked = some_examples(len(self.support))
         if self.model.support_encoder is None:
@@ -232,24 +238,34 @@ class State:
         outside = self.answer(unknown, self.model.embed(unknown)) if unknown else None
         return Confidence.fit(self.held_out, outside, self.support.several)
 
-    def _keyed(self) -> State:
-        queries, counts = self._queries(), None
+    @cached_property
+    def shares(self) -> tuple[float, ...]:
+        """How much keys, vote and spelling each count where it was adapted."""
+        if self.keys is None or self.given_shares is not None:
+            return self.given_shares or KEYS_ALONE
+        return KEYS_ALONE if self._asked is None else self._asked.shares
+
+    @cached_property
+    def _asked(self) -> HeldOut | None:
+        """What examples get from keys, vote and spelling while they are left out."""
+        return leave_one_out(self._memory(KEYS_ALONE), len(self.support), self._queries(), self._counts())
+
+    def _keyed(self, as_learned: bool = False) -> State:
+        """Return it with class keys and spelling, mixed as where the encoder has learned the examples, or not."""
+        queries, spelling = self._queries(), None
+        learned = as_learned or self.learned
+        memory = self.small_memory.adapted(queries, LEARNED_KEY_PENALTY if learned else KEY_PENALTY)
         if self.support.has_texts:
             counts = n_grams(counted_texts(self.support, self.named))
-        memory = self.small_memory.adapted(queries, LEARNED_KEY_PENALTY if self.learned else KEY_PENALTY)
-        spelling = None if counts is None else Spelling.of(counts, memory.labels, memory.weights)
-        keyed = replace(self, keys=memory.keys, spelling=spelling, queries=queries, stored=None, asked=None)
-        if self.learned:
-            return replace(keyed, shares=LEARNED_SHARES)
-        asked = keyed.left_out()
-        if asked is None:
-            return replace(keyed, shares=KEYS_ALONE)
-        return replace(keyed, shares=asked.shares, asked=asked.weighed(asked.shares))
+            spelling = Spelling.of(counts, memory.labels, memory.weights)
+        shares = LEARNED_SHARES if learned else None
+        return replace(self, keys=memory.keys, spelling=spelling, given_shares=shares, queries=queries, stored=None)
 
     def _counts(self) -> csr_matrix | None:
         """Return the n-grams of all that is in the memory; None where spelling does not count."""
-        if self.spelling is None or not self.support.has_texts:
+        if self.spelling is None:
             return None
+        self.support.check_has_texts()
         return n_grams(counted_texts(self.support, self.named))
 
     def _queries(self) -> Tensor:

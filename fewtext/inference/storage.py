@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +94,9 @@ def load_classifier(folder: Path, model: MatchingNetwork) -> tuple[State | None,
     if support.is_large:
         state = _large_state(folder, model, support, label_names, large, tensors)
     else:
-        state = read_adaptation(State.of(model, support, label_names, large), tensors, folder / VECTORS_FILE)
+        size = sys.maxsize if "key_vectors" in tensors else large.size  # what is adapted stays small
+        state = State.of(model, support, label_names, replace(large, size=size))
+        state = replace(read_adaptation(state, tensors, folder / VECTORS_FILE), large=large)
     saved, found = tensors.get("weights"), state.weights
     if saved is not None and found is not None and len(saved) and len(found) and not _alike(saved, found):
         raise ValueError(  # an ONNX encoder has no weights to compare

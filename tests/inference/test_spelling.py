@@ -58,8 +58,8 @@ def test_an_example_of_weight_zero_does_not_count():
 def test_an_adapted_classifier_spells(model):
     clf = FewShotClassifier(model).fit(TEXTS, list("aabbc")).adapt("memory")
     state = clf._state
-    assert state.spelling.classes.shape == (3, COLUMNS)
-    clf._state = replace(state, shares=(0.0, 0.0, 1.0))
+    assert state.spelling.classes.shape == (COLUMNS, 3)
+    clf._state = replace(state, given_shares=(0.0, 0.0, 1.0))
     expected = torch.log_softmax(10 * state.spelling.cosines(n_grams(QUERIES)), -1)
     torch.testing.assert_close(clf._answer(QUERIES).log_probs, expected)
     assert clf.reset()._state.spelling is None
@@ -68,7 +68,7 @@ def test_an_adapted_classifier_spells(model):
 @pytest.mark.parametrize("include_texts", [True, False])
 def test_it_is_saved(model, tmp_path, include_texts):
     clf = FewShotClassifier(model).fit(TEXTS, list("aabbc")).adapt("memory")
-    clf._state = replace(clf._state, shares=(0.5, 0.2, 0.3))
+    clf._state = replace(clf._state, given_shares=(0.5, 0.2, 0.3))
     clf.save_pretrained(tmp_path, include_texts=include_texts)
     loaded = FewShotClassifier.from_pretrained(tmp_path)
     assert loaded._state.shares == pytest.approx((0.5, 0.2, 0.3))
@@ -90,5 +90,5 @@ def test_what_was_left_out_tells_how_much_it_counts(minilm, intents):
     texts, truth = zip(*((t, label) for label in classes for t in intents.texts_of[label][5:25]), strict=True)
     clf = FewShotClassifier(minilm).fit(*zip(*examples, strict=True)).adapt("memory")
     both = clf.score(texts, truth)
-    clf._state = replace(clf._state, shares=(1.0, 0.0, 0.0))
+    clf._state = replace(clf._state, given_shares=(1.0, 0.0, 0.0))
     assert both >= clf.score(texts, truth) - 0.01
