@@ -62,6 +62,6 @@ class MetaTrained(Fewtext):
         settings = yaml.safe_load(recipe.read_text(encoding="utf-8"))["model_settings"] | changes
         return [
             *(str(RECIPES / script), str(recipe), f"data={data}", f"output_dir={output}"),
-            *(f"model_settings={json.dumps(settings)}", "protocol=episodes", "test_way=2", "test_shots=[5]"),
-            *("test_episodes=10", "resume_from_checkpoint=true", *self.settings),
+            *(f"model_settings={json.dumps(settings)}", "protocol=episodes", "test_way=2", "test_shots=[1]"),
+            *("test_query=1", "test_episodes=10", "eval_strategy=no", "resume_from_checkpoint=true", *self.settings),
         ]
