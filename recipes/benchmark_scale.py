@@ -67,9 +67,6 @@ def opened(folder: Path, texts: list[str], threads: int) -> dict[str, float]:
     started = time.perf_counter()
     classifier = FewShotClassifier.from_pretrained(folder)
     figures["seconds to open"] = time.perf_counter() - started
-    started = time.perf_counter()
-    load_network(folder)
-    figures["seconds to open the encoder alone"] = time.perf_counter() - started
     queries = classifier.network.embed(texts)
     examples = len(classifier.support)
     figures |= {"examples": examples, "MB opened": resident()[0]}
@@ -110,6 +107,9 @@ def opened(folder: Path, texts: list[str], threads: int) -> dict[str, float]:
             time.perf_counter() - started
         )
     figures["seconds to encode 5 examples and a name"] = encoding
+    started = time.perf_counter()
+    load_network(folder)  # last, for a second encoder takes memory
+    figures["seconds to open the encoder alone"] = time.perf_counter() - started
     return figures
 
 
