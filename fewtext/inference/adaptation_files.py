@@ -31,7 +31,7 @@ def read_adaptation(state: State, tensors: Mapping[str, Tensor], file: Path) -> 
     n, size = len(state.support.classes), state.model.config.embedding_size
     expected: dict[str, tuple[int, ...]] = {"key_vectors": (n, size), "key_offsets": (n,)}
     if "shares" in tensors:  # an earlier version had keys alone
-        expected["shares"] = (3,)
+        expected["shares"] = (4,)
     if "rarity" in tensors or "class_spelling" in tensors:
         expected |= {"rarity": (COLUMNS,), "class_spelling": (COLUMNS, n)}
     saved = {name: tensors[name] for name in expected if name in tensors}

@@ -34,10 +34,10 @@ class Adapting(Editing):
         """Fine-tune on the support set: `memory` in seconds, `encoder` in a minute or more on a CPU.
 
         `memory` fits a key vector and an offset for each class to the cached vectors, and asks the examples, each
-        while it is left out, how much these keys, the vote of the examples and the spelling of the classes should
-        count. `encoder` trains the upper layers of a copy of the encoder by leave-one-out episodes, embeds the support
-        set anew and fits keys; it starts from the model that the classifier was made with. Until the new state is
-        complete the classifier stays as it was, and `reset` goes back.
+        while it is left out, how much these keys, the vote of the examples, prototypes and the spelling of the
+        classes should count. `encoder` trains the upper layers of a copy of the encoder by leave-one-out episodes,
+        embeds the support set anew and fits keys; it starts from the model that the classifier was made with. Until
+        the new state is complete the classifier stays as it was, and `reset` goes back.
 
         Args:
             method: `memory` or `encoder`; the arguments below are those of `encoder`.

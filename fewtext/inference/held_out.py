@@ -42,7 +42,7 @@ class HeldOut:
         familiarity: `(n_rounds, n_asked)`.
         labels: `(n_asked, n_way)` what the examples say.
         complete: Whether every example was asked.
-        parts: `(3, n_asked, n_way)` what keys, vote and spelling said in the one round of an adapted memory.
+        parts: `(4, n_asked, n_way)` what keys, vote, prototypes and spelling said, in an adapted memory.
     """
 
     log_probs: Tensor
@@ -64,12 +64,12 @@ class HeldOut:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """How much keys, vote and spelling should count for the examples to get their own labels."""
+        """How much keys, vote, prototypes and spelling should count for the examples to get their own labels."""
         assert self.parts is not None
         return fit_shares(self.parts, self.labels / self.labels.sum(-1, keepdim=True), self._present)
 
     def weighed(self, shares: Sequence[float]) -> HeldOut:
-        """Return what the examples get where keys, vote and spelling count so much."""
+        """Return what the examples get where keys, vote, prototypes and spelling count so much."""
         assert self.parts is not None
         parts = self.parts.masked_fill(~self._present, 0.0)
         log_probs = torch.tensordot(parts.new_tensor(shares), parts, 1).masked_fill(~self._present, -torch.inf)
@@ -124,7 +124,7 @@ def leave_one_out(
     asked = np.sort(random.permutation(n)[:most])
     zeros = memory.weights.new_zeros(()).float()  # whatever the precision of the model
     log_probs, familiarity = zeros.repeat(rounds, len(asked), n_way), zeros.repeat(rounds, len(asked))
-    parts = zeros.repeat(3, len(asked), n_way) if memory.keys is not None else None
+    parts = zeros.repeat(4, len(asked), n_way) if memory.keys is not None else None
     left_out = [(number, fold, k) for number, fold in enumerate(dealt) for k in np.unique(fold[asked])]
     with tqdm(left_out, desc="Leaving examples out", unit="fold", delay=2) as bar:
         for number, fold, k in bar:

@@ -26,7 +26,7 @@ class Answers:
     Attributes:
         log_probs: `(n_query, n_way)` log-probability of each class, before calibration.
         familiarity: `(n_query,)` how much a query resembles the support set at all, on no fixed scale.
-        parts: `(3, n_query, n_way)` what keys, vote and spelling say, where the memory was adapted.
+        parts: `(4, n_query, n_way)` what keys, vote, prototypes and spelling say, where the memory was adapted.
     """
 
     log_probs: Tensor
@@ -45,7 +45,7 @@ class Memory:
         weights: `(n,)` how much each counts.
         in_context: `(n, dim)` g(x_i, S).
         keys: Class keys, where the memory was adapted.
-        shares: How much keys, vote and spelling each count where it was adapted.
+        shares: How much keys, vote, prototypes and spelling each count where it was adapted.
     """
 
     matcher: Matcher
@@ -130,7 +130,8 @@ class Memory:
 
     @cached_property
     def _centers(self) -> Tensor:
-        return normalize(prototypes(self._directions, self.labels, self.weights), dim=-1)
+        means = prototypes(self._directions, self.labels, self.weights)
+        return normalize(means.float(), dim=-1).to(means)  # 0 stays 0 in half precision
 
     def _query_in_context(self, queries: Tensor) -> Tensor:
         """Return f(x, S) `(n_query, dim)`."""
@@ -157,15 +158,18 @@ class Memory:
     def _represent(self, scores: Tensor, log_probs: Tensor) -> Tensor:
         return represent(attention(scores, self.labels, self.weights, log_probs), self.in_context)
 
-    def _parts(self, keyed: Tensor, scores: Tensor, spelled: Tensor) -> Tensor:
-        """Return what keys, vote and spelling say on the scale of the keys, `(3, n_query, n_way)`.
+    def _parts(self, directions: Tensor, scores: Tensor, spelled: Tensor) -> Tensor:
+        """Return what keys, vote, prototypes and spelling say on the scale of the keys, `(4, n_query, n_way)`.
 
-        The vote is that of the examples alone (equation 1 of Vinyals et al. 2016): of prototypes the keys tell.
+        The vote is that of the examples alone (equation 1 of Vinyals et al. 2016).
         """
+        assert self.keys is not None
+        keyed = self.keys.logits(directions).float()
+        prototypes = KEY_TEMPERATURE * (directions @ self._centers.T).float()
         vote = vote_of_scores(scores, None, self.labels, self.weights, "sum") / self.matcher.temperature
         vote = vote.float().clamp_min(LEAST)  # of a class without examples: no share times infinity is no number
         spelled = spelled.float().expand_as(keyed)
-        return torch.stack([keyed.float(), KEY_TEMPERATURE * vote, KEY_TEMPERATURE * spelled])
+        return torch.stack([keyed, KEY_TEMPERATURE * vote, prototypes, KEY_TEMPERATURE * spelled])
 
     def _answer(self, queries: Tensor, spelled: Tensor) -> Answers:
         matcher, parts = self.matcher, None
@@ -174,7 +178,7 @@ class Memory:
         if self.keys is None:
             log_probs, best = votes, KEY_TEMPERATURE * (directions @ self._centers.T).amax(-1)
         else:
-            parts = self._parts(self.keys.logits(directions), scores, spelled)
+            parts = self._parts(directions, scores, spelled)
             log_probs, best = weighed(parts, self.shares), parts[0].amax(-1)
         if matcher.membership_is_trained:
             nearest = self._largest(scores) / matcher.temperature

@@ -1,4 +1,4 @@
-"""How much keys, vote and spelling each count in the answer, told by the examples that were left out."""
+"""How much keys, vote, prototypes and spelling count in the answer, told by the examples that were left out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch import Tensor
 
-KEYS_ALONE = (1.0, 0.0, 0.0)
-"""Shares of keys, vote and spelling where nothing could be left out."""
+KEYS_ALONE = (1.0, 0.0, 0.0, 0.0)
+"""Shares of keys, vote, prototypes and spelling where nothing could be left out."""
 
-LEARNED_SHARES = (0.4, 0.6, 0.16)
+LEARNED_SHARES = (0.4, 0.6, 0.0, 0.16)
 """The same where the encoder has learned the examples, so that leaving them out tells nothing: keys that were fitted
 to vectors which know them are trusted less than the vote."""
 
@@ -29,7 +29,7 @@ def weighed(parts: Tensor, shares: Sequence[float]) -> Tensor:
 def fit_shares(parts: Tensor, targets: Tensor, present: Tensor) -> tuple[float, ...]:
     """Find the shares by which held-out examples get their own labels: stacked generalization (Wolpert 1992).
 
-    Minimizes Σ_i CE(y_i, softmax(Σ_p s_p z_pi)) + λ/2 |s - (1, 0, 0)|² over the shares s ≥ 0, which is convex;
+    Minimizes Σ_i CE(y_i, softmax(Σ_p s_p z_pi)) + λ/2 |s - (1, 0, ...)|² over the shares s ≥ 0, which is convex;
     on why they must not be negative see Breiman 1996, "Stacked regressions".
 
     Args:

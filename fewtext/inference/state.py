@@ -44,7 +44,7 @@ class State:
         large: How a large support set is kept and searched.
         keys: Class keys, where it was adapted.
         spelling: How its classes are spelled, where it was adapted and its texts are known.
-        given_shares: How much keys, vote and spelling each count where it was adapted; None lets the examples tell.
+        given_shares: How much keys, vote, prototypes and spelling count where it was adapted; None: the examples tell.
         queries: `(n, dim)` embeddings f' of what is in the memory; the same as its examples where the encoder
             is shared.
         stored: The confidence that was saved, so that it need not be fitted again.
@@ -130,7 +130,7 @@ class State:
         if self.searched is not None:
             return self.searched.answer(vectors)
         spelled = None
-        if self.spelling is not None and self.shares[2]:
+        if self.spelling is not None and self.shares[-1]:
             spelled = self.spelling.cosines(n_grams(texts))
         return self.small_memory.answer(vectors, spelled)
 
@@ -240,14 +240,14 @@ class State:
 
     @cached_property
     def shares(self) -> tuple[float, ...]:
-        """How much keys, vote and spelling each count where it was adapted."""
+        """How much keys, vote, prototypes and spelling each count where it was adapted."""
         if self.keys is None or self.given_shares is not None:
             return self.given_shares or KEYS_ALONE
         return KEYS_ALONE if self._asked is None else self._asked.shares
 
     @cached_property
     def _asked(self) -> HeldOut | None:
-        """What examples get from keys, vote and spelling while they are left out."""
+        """What examples get from keys, vote, prototypes and spelling while they are left out."""
         return leave_one_out(self._memory(KEYS_ALONE), len(self.support), self._queries(), self._counts())
 
     def _keyed(self, as_learned: bool = False) -> State:

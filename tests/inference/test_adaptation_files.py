@@ -33,4 +33,4 @@ def test_keys_of_an_earlier_version_count_alone(model):
     fitted = FewShotClassifier(model).fit(TEXTS, LABELS)._state
     tensors = adaptation_tensors(fitted.adapted())
     old = read_adaptation(fitted, {name: tensors[name] for name in ("key_vectors", "key_offsets")}, Path("x"))
-    assert old.shares == (1.0, 0.0, 0.0) and old.spelling is None and old.is_adapted
+    assert old.shares == (1.0, 0.0, 0.0, 0.0) and old.spelling is None and old.is_adapted

@@ -207,13 +207,13 @@ def test_what_was_adapted_before_it_grew_large_is_loaded_as_it_was(model, intent
 def test_the_fingerprint_tells_the_shares(model):
     clf = FewShotClassifier(model).fit(TEXTS, LABELS).adapt("memory")
     told = clf.fingerprint
-    clf._state = replace(clf._state, given_shares=(0.5, 0.5, 0.0), stored=clf.confidence)
+    clf._state = replace(clf._state, given_shares=(0.5, 0.5, 0.0, 0.0), stored=clf.confidence)
     assert clf.fingerprint != told
 
 
 def test_without_texts_an_adapted_classifier_says_what_it_cannot_tell(model, tmp_path):
     clf = FewShotClassifier(model).fit(TEXTS, LABELS).adapt("memory")
-    clf._state = replace(clf._state, given_shares=(0.8, 0.0, 0.2))
+    clf._state = replace(clf._state, given_shares=(0.8, 0.0, 0.0, 0.2))
     clf.save_pretrained(tmp_path, include_texts=False)
     loaded = FewShotClassifier.from_pretrained(tmp_path)
     np.testing.assert_allclose(loaded.predict_proba(TEXTS), clf.predict_proba(TEXTS), atol=1e-5)

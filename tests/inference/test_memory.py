@@ -38,16 +38,18 @@ def test_an_adapted_memory_knows_its_examples(memory):
     torch.testing.assert_close(adapted.answer(memory.examples).log_probs.exp().sum(1), torch.ones(9))
 
 
-def test_keys_vote_and_spelling_count_by_their_shares_whatever_the_block(memory, monkeypatch):
+def test_keys_vote_prototypes_and_spelling_count_by_their_shares_whatever_the_block(memory, monkeypatch):
     keyed, queries, spelled = memory.adapted(memory.examples), torch.randn(5, 32), torch.rand(5, 3)
     f = torch.nn.functional.normalize(keyed._query_in_context(queries), dim=-1)
     logits = keyed.keys.logits(f)
     torch.testing.assert_close(keyed.answer(queries, spelled).log_probs, torch.log_softmax(logits, -1))
     likeness = f @ torch.nn.functional.normalize(memory.in_context, dim=-1).T
     vote = torch.softmax(memory.matcher.temperature * likeness, -1) @ memory.labels  # equation 1, summed by class
-    expected = logits / 2 + 0.7 * 10 / memory.matcher.temperature * vote.log() + 0.3 * 10 * spelled
+    means = memory.labels.T @ torch.nn.functional.normalize(memory.in_context, dim=-1)
+    prototypes = f @ torch.nn.functional.normalize(means, dim=-1).T
+    expected = logits / 2 + 0.7 * 10 / memory.matcher.temperature * vote.log() + 0.2 * 10 * prototypes + 3 * spelled
     monkeypatch.setattr("fewtext.models.matching.SCORES", 18)  # two queries of nine examples
-    found = replace(keyed, shares=(0.5, 0.7, 0.3)).answer(queries, spelled)
+    found = replace(keyed, shares=(0.5, 0.7, 0.2, 0.3)).answer(queries, spelled)
     torch.testing.assert_close(found.log_probs, torch.log_softmax(expected, -1))
     torch.testing.assert_close(found.familiarity, keyed.answer(queries).familiarity)
 

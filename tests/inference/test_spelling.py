@@ -59,7 +59,7 @@ def test_an_adapted_classifier_spells(model):
     clf = FewShotClassifier(model).fit(TEXTS, list("aabbc")).adapt("memory")
     state = clf._state
     assert state.spelling.classes.shape == (COLUMNS, 3)
-    clf._state = replace(state, given_shares=(0.0, 0.0, 1.0))
+    clf._state = replace(state, given_shares=(0.0, 0.0, 0.0, 1.0))
     expected = torch.log_softmax(10 * state.spelling.cosines(n_grams(QUERIES)), -1)
     torch.testing.assert_close(clf._answer(QUERIES).log_probs, expected)
     assert clf.reset()._state.spelling is None
@@ -68,10 +68,10 @@ def test_an_adapted_classifier_spells(model):
 @pytest.mark.parametrize("include_texts", [True, False])
 def test_it_is_saved(model, tmp_path, include_texts):
     clf = FewShotClassifier(model).fit(TEXTS, list("aabbc")).adapt("memory")
-    clf._state = replace(clf._state, given_shares=(0.5, 0.2, 0.3))
+    clf._state = replace(clf._state, given_shares=(0.5, 0.2, 0.1, 0.3))
     clf.save_pretrained(tmp_path, include_texts=include_texts)
     loaded = FewShotClassifier.from_pretrained(tmp_path)
-    assert loaded._state.shares == pytest.approx((0.5, 0.2, 0.3))
+    assert loaded._state.shares == pytest.approx((0.5, 0.2, 0.1, 0.3))
     torch.testing.assert_close(loaded._state.spelling.classes, clf._state.spelling.classes)
     np.testing.assert_allclose(loaded.predict_proba(QUERIES), clf.predict_proba(QUERIES), atol=1e-5)
 
@@ -79,7 +79,7 @@ def test_it_is_saved(model, tmp_path, include_texts):
 def test_without_texts_a_memory_is_adapted_by_its_vectors_alone(model, tmp_path):
     FewShotClassifier(model).fit(TEXTS, list("aabbc")).save_pretrained(tmp_path, include_texts=False)
     loaded = FewShotClassifier.from_pretrained(tmp_path).adapt("memory")
-    assert loaded._state.spelling is None and loaded._state.shares[2] == 0
+    assert loaded._state.spelling is None and loaded._state.shares[-1] == 0
     assert loaded.predict_proba(QUERIES).shape == (4, 3)
 
 
@@ -90,5 +90,5 @@ def test_what_was_left_out_tells_how_much_it_counts(minilm, intents):
     texts, truth = zip(*((t, label) for label in classes for t in intents.texts_of[label][5:25]), strict=True)
     clf = FewShotClassifier(minilm).fit(*zip(*examples, strict=True)).adapt("memory")
     both = clf.score(texts, truth)
-    clf._state = replace(clf._state, given_shares=(1.0, 0.0, 0.0))
+    clf._state = replace(clf._state, given_shares=(1.0, 0.0, 0.0, 0.0))
     assert both >= clf.score(texts, truth) - 0.01

@@ -9,8 +9,8 @@ from fewtext.inference.stacking import KEYS_ALONE, SHARES_PENALTY, fit_shares, w
 def told():
     generator = torch.Generator().manual_seed(0)
     truth = torch.randint(4, (60,), generator=generator)
-    parts = torch.randn(3, 60, 4, generator=generator)
-    for part, help_ in enumerate((1.0, 2.0, -1.0)):
+    parts = torch.randn(4, 60, 4, generator=generator)
+    for part, help_ in enumerate((1.0, 2.0, -1.0, 0.5)):
         parts[part, torch.arange(60), truth] += help_
     return parts, torch.eye(4)[truth], torch.ones(60, 4) > 0
 
@@ -29,7 +29,7 @@ def test_no_other_shares_are_better(told):
     found = np.array(fit_shares(parts, targets, present))
     assert found[1] > 0.2 and found[2] == 0  # the second part knows more; the third misleads
     random = np.random.default_rng(0)
-    assert all(objective(np.maximum(found + random.normal(0, 0.05, 3), 0)) >= objective(found) for _ in range(100))
+    assert all(objective(np.maximum(found + random.normal(0, 0.05, 4), 0)) >= objective(found) for _ in range(100))
 
 
 def test_few_examples_change_little(told):
@@ -54,4 +54,4 @@ def test_classes_that_were_left_out_tell_nothing(told):
 def test_the_shares_weigh_the_parts(told):
     parts = told[0]
     expected = torch.log_softmax(0.5 * parts[0] + 2 * parts[2], -1)
-    torch.testing.assert_close(weighed(parts, (0.5, 0.0, 2.0)), expected)
+    torch.testing.assert_close(weighed(parts, (0.5, 0.0, 2.0, 0.0)), expected)

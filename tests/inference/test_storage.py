@@ -141,7 +141,7 @@ def test_labels_that_json_cannot_hold_are_refused_before_anything_is_written(mod
         {"key_vectors": slice(1)},
         {"key_offsets": slice(1)},
         {"key_offsets": None},
-        {"shares": slice(2)},
+        {"shares": slice(3)},
         {"rarity": None},
         {"class_spelling": slice(1)},
     ],
