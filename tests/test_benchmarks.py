@@ -1,5 +1,6 @@
 """The benchmarks of speed and size run from end to end, on a tiny encoder."""
 
+import csv
 import json
 
 import pytest
@@ -56,3 +57,19 @@ def test_what_a_user_waits_for_is_measured(corpora, tmp_path):
     assert found["one text"]["predict, p50"] > 0 and found["one text"]["ratio, p99"] > 0
     assert found["a class is added"]["ms to add"] > 0
     assert set(found["many classes"]) == {f"predict over embed, {n} classes x 10" for n in (77, 100)}
+
+
+def test_what_each_part_brings_is_measured(intents, tmp_path):
+    file = tmp_path / "ablation.json"
+    for split, classes in (("train", intents.classes[:20]), ("test", intents.classes[20:28])):
+        rows = [(text, label) for label in classes for text in intents.texts_of[label][:15]]
+        with (tmp_path / f"{split}.csv").open("w", newline="") as opened:
+            csv.writer(opened).writerows([("text", "label"), *rows])
+    run_script("ablation.py", f"data={tmp_path}", "train_episodes=2", "test_episodes=20", f"output={file}")
+    found = json.loads(file.read_text())
+    first = found["center, vote mixed (the start of all others)"]["cells"]
+    assert len(found) == 15 and len(first) == 4 and all(cell["gain"] == cell["interval"] == 0 for cell in first)
+    for row in found.values():
+        assert all(10 < cell["accuracy"] < 90 for cell in row["cells"])  # chance is 20, and this encoder knows nothing
+        gains = [cell["accuracy"] - own["accuracy"] for cell, own in zip(row["cells"], first, strict=True)]
+        assert [cell["gain"] for cell in row["cells"]] == pytest.approx(gains)
