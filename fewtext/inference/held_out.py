@@ -16,7 +16,7 @@ from fewtext.evaluation.statistics import Estimate, proportion
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Memory
 from fewtext.inference.spelling import Spelling
-from fewtext.inference.stacking import fit_shares
+from fewtext.inference.stacking import fit_shares, weighed
 from fewtext.models.one_hot import classes_present, label_table, largest_share
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ class HeldOut:
     def weighed(self, shares: Sequence[float]) -> HeldOut:
         """Return what the examples get where keys, vote, prototypes and spelling count so much."""
         assert self.parts is not None
-        parts = self.parts.masked_fill(~self._present, 0.0)
-        log_probs = torch.tensordot(parts.new_tensor(shares), parts, 1).masked_fill(~self._present, -torch.inf)
-        return replace(self, log_probs=torch.log_softmax(log_probs, -1)[None])
+        return replace(self, log_probs=weighed(self.parts, shares, self._present)[None])
 
     @property
     def _present(self) -> Tensor:

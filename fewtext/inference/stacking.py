@@ -21,9 +21,13 @@ SHARES_PENALTY = 20.0
 """Weight of the squared distance to `KEYS_ALONE`: that of some twenty examples, so that few change little."""
 
 
-def weighed(parts: Tensor, shares: Sequence[float]) -> Tensor:
-    """Return log-probabilities `(n, n_way)` of scores `(n_parts, n, n_way)`, each of which counts by its share."""
-    return torch.log_softmax(torch.tensordot(parts.new_tensor(shares), parts, 1), -1)
+def weighed(parts: Tensor, shares: Sequence[float], present: Tensor | None = None) -> Tensor:
+    """Return log-probabilities `(n, n_way)` of scores `(n_parts, n, n_way)`, each of which counts by its share.
+
+    Where `present` `(n, n_way)` is given, a class that was not there to choose from gets -inf.
+    """
+    scores = torch.tensordot(parts.new_tensor(shares), parts, 1)
+    return torch.log_softmax(scores if present is None else scores.masked_fill(~present, -torch.inf), -1)
 
 
 def fit_shares(parts: Tensor, targets: Tensor, present: Tensor) -> tuple[float, ...]:

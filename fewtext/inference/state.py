@@ -117,13 +117,15 @@ class State:
     @cached_property
     def small_memory(self) -> Memory:
         """What queries are matched with, unless the support set is large; made when the first is asked."""
-        return self._memory(self.shares)
+        return replace(self._unmixed_memory, shares=self.shares)
 
-    def _memory(self, shares: tuple[float, ...]) -> Memory:
+    @cached_property
+    def _unmixed_memory(self) -> Memory:
+        """The same, of keys alone: what finds the shares, and has the examples in context once for both."""
         examples, labels, weights = counted_tensors(self.support, self.named, self.model.config.name_weight)
         device = self.model.device
         memory = Memory.build(self.model.matcher, examples.to(device), labels.to(device), weights.to(device))
-        return replace(memory, keys=self.keys, shares=shares)
+        return replace(memory, keys=self.keys)
 
     def answer(self, texts: Sequence[str], vectors: Tensor) -> Answers:
         """Return the answers to texts, whose embeddings f' are `vectors` `(n_texts, dim)`."""
@@ -248,7 +250,7 @@ class State:
     @cached_property
     def _asked(self) -> HeldOut | None:
         """What examples get from keys, vote, prototypes and spelling while they are left out."""
-        return leave_one_out(self._memory(KEYS_ALONE), len(self.support), self._queries(), self._counts())
+        return leave_one_out(self._unmixed_memory, len(self.support), self._queries(), self._counts())
 
     def _keyed(self, as_learned: bool = False) -> State:
         """Return it with class keys and spelling, mixed as where the encoder has learned the examples, or not."""
