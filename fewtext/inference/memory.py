@@ -13,7 +13,7 @@ from fewtext.inference.keys import KEY_PENALTY, KEY_TEMPERATURE, ClassKeys, fit_
 from fewtext.inference.stacking import KEYS_ALONE, weighed
 from fewtext.models.attention import attention, kernel_scores, prototypes, represent, vote_of_scores
 from fewtext.models.matching import Matcher, queries_at_once
-from fewtext.models.one_hot import Labels, label_table
+from fewtext.models.one_hot import Labels, class_sizes, label_table
 
 LEAST = -1e4
 """Least log-probability of a vote beside keys."""
@@ -126,7 +126,13 @@ class Memory:
 
     @cached_property
     def _prototypes(self) -> Tensor:
-        return prototypes(self.in_context, self.labels, self.weights)
+        """The mean of each class, `(n_way, dim)`; of length 1 where the kernel is cosine."""
+        means = prototypes(self.in_context, self.labels, self.weights)
+        return normalize(means, dim=-1) if self.matcher.kernel == "cosine" else means
+
+    @cached_property
+    def _sizes(self) -> Tensor:
+        return class_sizes(self.labels, self.weights)
 
     @cached_property
     def _centers(self) -> Tensor:
@@ -141,19 +147,22 @@ class Memory:
     def _scores(self, queries: Tensor) -> tuple[Tensor, Tensor]:
         """Return f(x, S) `(n_query, dim)` and the scaled scores of the examples, `(n_query, n)`.
 
-        The scores lie in memory example by example: so they are summed by class without another pass.
+        Where the kernel is cosine, f has length 1. The scores lie in memory example by example: so they are summed by
+        class without another pass.
         """
         matcher, f = self.matcher, self._query_in_context(queries)
         if matcher.kernel == "cosine":  # the examples are normalized once for all queries
-            return f, (self._directions @ (matcher.temperature * normalize(f, dim=-1)).mT).mT
+            f = normalize(f, dim=-1)
+            return f, (self._directions @ (matcher.temperature * f).mT).mT
         return f, matcher.temperature * kernel_scores(f, self.in_context, matcher.kernel)
 
     def _vote(self, f: Tensor, scores: Tensor) -> Tensor:
         matcher, of_prototypes = self.matcher, None
         if matcher.class_vote in ("prototype", "mixed"):
-            of_prototypes = matcher.temperature * kernel_scores(f, self._prototypes, matcher.kernel)
+            kernel = "dot" if matcher.kernel == "cosine" else matcher.kernel  # both have length 1
+            of_prototypes = matcher.temperature * kernel_scores(f, self._prototypes, kernel)
         share = 0.0 if matcher.prototype_share is None else matcher.prototype_share
-        return vote_of_scores(scores, of_prototypes, self.labels, self.weights, matcher.class_vote, share)
+        return vote_of_scores(scores, of_prototypes, self.labels, self.weights, matcher.class_vote, share, self._sizes)
 
     def _represent(self, scores: Tensor, log_probs: Tensor) -> Tensor:
         return represent(attention(scores, self.labels, self.weights, log_probs), self.in_context)
@@ -166,8 +175,10 @@ class Memory:
         assert self.keys is not None
         keyed = self.keys.logits(directions).float()
         prototypes = KEY_TEMPERATURE * (directions @ self._centers.T).float()
-        vote = vote_of_scores(scores, None, self.labels, self.weights, "sum") / self.matcher.temperature
-        vote = vote.float().clamp_min(LEAST)  # of a class without examples: no share times infinity is no number
+        vote = vote_of_scores(scores, None, self.labels, self.weights, "sum", sizes=self._sizes)
+        vote = (
+            (vote / self.matcher.temperature).float().clamp_min(LEAST)
+        )  # of a class without examples: no share times infinity is no number
         spelled = spelled.float().expand_as(keyed)
         return torch.stack([keyed, KEY_TEMPERATURE * vote, prototypes, KEY_TEMPERATURE * spelled])
 

@@ -34,17 +34,18 @@ def prototypes(support: Tensor, labels: Labels, weights: Tensor) -> Tensor:
     return sum_by_class(support.mT, labels, weights).mT.contiguous() / sizes
 
 
-def class_scores(scores: Tensor, labels: Labels, weights: Tensor) -> Tensor:
+def class_scores(scores: Tensor, labels: Labels, weights: Tensor, present: Tensor | None = None) -> Tensor:
     """Return log Σ_i w_i y_ic exp(s_i) `(..., n_query, n_way)`; -inf for a class without examples.
 
     Args:
         scores: `(..., n_query, n_support)` scaled kernel scores τ k(x, x_i).
         labels: `(..., n_support, n_way)` shares of each class in each example, 0 to 1.
         weights: `(..., n_support)` weight of each example.
+        present: `(..., n_way)` the classes that have examples, where that is known already.
     """
     peak = _peak(scores, weights)
     summed = sum_by_class(_exp_below(scores, peak), labels, weights)
-    present = classes_present(labels, weights)[..., None, :]
+    present = (classes_present(labels, weights) if present is None else present)[..., None, :]
     # A class all of whose examples are far off underflows to 0: the smallest number stands in for it, so
     # that its log-probability stays finite.
     return torch.where(present, summed.clamp_min(torch.finfo(summed.dtype).tiny).log() + peak, -torch.inf)
@@ -87,6 +88,7 @@ def vote_of_scores(
     weights: Tensor,
     class_vote: str,
     prototype_share: Tensor | float = 0.0,
+    sizes: Tensor | None = None,
 ) -> Tensor:
     """Return the vote, as `vote`, where the scaled scores are there already.
 
@@ -97,18 +99,19 @@ def vote_of_scores(
         weights: As in `vote`.
         class_vote: As in `vote`.
         prototype_share: As in `vote`.
+        sizes: `(..., n_way)` what `class_sizes` tells, where that is known already.
     """
+    sizes = class_sizes(labels, weights) if sizes is None else sizes
     if class_vote == "prototype":
         assert of_prototypes is not None
-        present = classes_present(labels, weights)[..., None, :]
-        return torch.log_softmax(of_prototypes.masked_fill(~present, -torch.inf), dim=-1)
+        return torch.log_softmax(of_prototypes.masked_fill(sizes[..., None, :] == 0, -torch.inf), dim=-1)
     assert of_examples is not None
-    summed = class_scores(of_examples, labels, weights)
+    summed = class_scores(of_examples, labels, weights, sizes > 0)
     tiny = torch.finfo(summed.dtype).tiny
     if class_vote == "sum":
         everything = of_examples.masked_fill(~(weights > 0)[..., None, :], -torch.inf)
         return summed - torch.logsumexp(everything + weights.clamp_min(tiny).log()[..., None, :], -1)[..., None]
-    return vote_of_sums(summed, class_sizes(labels, weights)[..., None, :], of_prototypes, class_vote, prototype_share)
+    return vote_of_sums(summed, sizes[..., None, :], of_prototypes, class_vote, prototype_share)
 
 
 def vote_of_sums(

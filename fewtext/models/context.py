@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import linear, normalize
 
 from fewtext.models.configuration import MatchingNetworkConfig
 
@@ -82,14 +82,16 @@ class AttentionLSTM(nn.Module):
         """Return `(..., n_query, dim)` queries that have read `support` `(..., n_support, dim)`."""
         log_weights = weights.clamp_min(torch.finfo(support.dtype).tiny).log()
         log_weights = log_weights.masked_fill(weights == 0, -torch.inf)[..., None, :]
-        hidden = torch.zeros_like(query)
-        cell = query.new_zeros(*query.shape[:-1], self.size)
+        of_query, of_hidden, of_read = self.gates.weight.chunk(3, dim=-1)
+        asked = linear(query, of_query, self.gates.bias)  # the same at every step
         # h_0 is 0, so what is read first is the mean of the support set, the same for every query.
-        read = (torch.softmax(log_weights, dim=-1) @ support).expand_as(query)
+        gates = asked + linear(torch.softmax(log_weights, dim=-1) @ support, of_read)
+        cell, hidden = torch.zeros_like(asked[..., : self.size]), query
         for step in range(self.steps):
             if step:
                 read = torch.softmax(hidden @ support.mT + log_weights, dim=-1) @ support
-            into, forget, new, out = self.gates(torch.cat([query, hidden, read], dim=-1)).chunk(4, dim=-1)
+                gates = asked + linear(hidden, of_hidden) + linear(read, of_read)
+            into, forget, new, out = gates.chunk(4, dim=-1)
             cell = torch.sigmoid(forget) * cell + torch.sigmoid(into) * torch.tanh(new)
             hidden = query + self.gate * self.project(torch.sigmoid(out) * torch.tanh(cell))
         return hidden
