@@ -27,6 +27,8 @@ def embedded(
     have: dict[str, Tensor] = {**(known.class_vectors if known is not None else {}), **support.class_vectors}
     names = support.names.values() if label_names is not False else ()
     wanted = {*names, *support.descriptions.values()}
+    if support.vectors is not None and wanted == support.class_vectors.keys():
+        return support
     new_class_texts = sorted(wanted - have.keys())
     rows: dict[str, int] = {}
     if support.vectors is None and known is not None and known.vectors is not None:

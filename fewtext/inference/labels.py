@@ -92,7 +92,7 @@ def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list
 
 def ordered_classes(labels: Iterable[Label], where: str = "labels") -> tuple[Label, ...]:
     """Return the distinct labels, sorted; raises where they cannot be, or where two differ in case alone."""
-    distinct = set(labels)
+    distinct = dict.fromkeys(labels)  # as they come: most are in order already, which sorts fast
     try:
         classes = tuple(sorted(distinct))
     except TypeError:
@@ -100,10 +100,11 @@ def ordered_classes(labels: Iterable[Label], where: str = "labels") -> tuple[Lab
         raise TypeError(
             f"{where} cannot be ordered; they are of the types {', '.join(kinds)}. Use one type."
         ) from None
-    spelled: dict[str, Label] = {}
-    for label in classes:
-        if isinstance(label, str) and (other := spelled.setdefault(label.casefold(), label)) != label:
-            raise ValueError(f"{where} has {other!r} and {label!r}, which differ in case alone; use one spelling.")
+    words = [label for label in classes if isinstance(label, str)]
+    spelled = {label.casefold(): label for label in words}
+    if len(spelled) < len(words):
+        one, other = next((own, label) for own in words if (label := spelled[own.casefold()]) != own)
+        raise ValueError(f"{where} has {one!r} and {other!r}, which differ in case alone; use one spelling.")
     return classes
 
 

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 SAMPLED_EVERY = 997
 """Distance between the weights that are looked at to see whether a model was trained."""
 
+SUMS = 32
+"""Sums of such weights that are remembered."""
+
 
 def transformer_layers(model: nn.Module) -> list[nn.Module]:
     """Return the layers, lowest first: the members of the lists of modules that are of one class.
@@ -22,14 +25,14 @@ def transformer_layers(model: nn.Module) -> list[nn.Module]:
 
 
 def weights_sample(*encoders: nn.Module | None) -> Tensor:
-    """Return the sum of every 997th weight of each parameter, `(n_parameters,)`: training changes it.
+    """Return sums of every 997th weight of all parameters, `(32,)`: training changes them.
 
     >>> weights_sample(nn.Linear(3, 2), None).shape
-    torch.Size([2])
+    torch.Size([32])
     """
     parameters = [p.detach() for encoder in encoders if encoder is not None for p in encoder.parameters()]
-    samples = [p.flatten()[::SAMPLED_EVERY].sum().float().cpu() for p in parameters]
-    return torch.stack(samples) if samples else torch.zeros(0)
+    sample = torch.cat([torch.zeros(0), *(p.flatten()[::SAMPLED_EVERY].float().cpu() for p in parameters)])
+    return torch.stack([part.sum() for part in sample.tensor_split(SUMS)])
 
 
 def freeze_lower_layers(encoder: nn.Module, share: float) -> None:
