@@ -8,9 +8,6 @@ from torch import Tensor, nn
 SAMPLED_EVERY = 997
 """Distance between the weights that are looked at to see whether a model was trained."""
 
-SUMS = 32
-"""Sums of such weights that are remembered."""
-
 
 def transformer_layers(model: nn.Module) -> list[nn.Module]:
     """Return the layers, lowest first: the members of the lists of modules that are of one class.
@@ -25,14 +22,15 @@ def transformer_layers(model: nn.Module) -> list[nn.Module]:
 
 
 def weights_sample(*encoders: nn.Module | None) -> Tensor:
-    """Return sums of every 997th weight of all parameters, `(32,)`: training changes them.
+    """Return the sum of every 997th weight of each parameter, `(n_parameters,)`: training changes it.
 
     >>> weights_sample(nn.Linear(3, 2), None).shape
-    torch.Size([32])
+    torch.Size([2])
     """
     parameters = [p.detach() for encoder in encoders if encoder is not None for p in encoder.parameters()]
-    sample = torch.cat([torch.zeros(0), *(p.flatten()[::SAMPLED_EVERY].float().cpu() for p in parameters)])
-    return torch.stack([part.sum() for part in sample.tensor_split(SUMS)])
+    samples = [p.flatten()[::SAMPLED_EVERY].float().cpu() for p in parameters]
+    owners = torch.arange(len(samples)).repeat_interleave(torch.tensor([len(s) for s in samples], dtype=torch.long))
+    return torch.zeros(len(samples)).index_add_(0, owners, torch.cat([torch.zeros(0), *samples]))
 
 
 def freeze_lower_layers(encoder: nn.Module, share: float) -> None:
