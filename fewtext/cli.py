@@ -29,6 +29,16 @@ USAGE = "usage: fewtext COMMAND [CONFIG.yaml] [key=value | --key value ...]\n\n"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 2 with one sentence on the screen where the input is at fault."""
+    try:
+        code = _main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in ("--version", "-V"):
         print(f"fewtext {__version__}")
@@ -55,6 +65,8 @@ def run(command: str, words: Sequence[str]) -> int:
     function: Callable[..., Any] = getattr(module, command)
     try:
         function(*parse(words, *module.ARGUMENTS, ignored=getattr(module, "IGNORED", ())))
+    except BrokenPipeError:
+        raise
     except (ValueError, TypeError, OSError, KeyError, ImportError) as error:
         if os.environ.get("FEWTEXT_TRACEBACK"):  # for whoever looks for the fault in fewtext itself
             raise

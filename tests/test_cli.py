@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from fewtext.cli import main
@@ -8,6 +11,12 @@ def test_help_and_version(capsys):
     assert main([]) == 0 and main(["--help"]) == 0 and main(["--version"]) == 0
     out = capsys.readouterr().out
     assert "train" in out and __version__ in out
+
+
+def test_whoever_reads_may_stop_early():
+    command = f"{sys.executable} -m fewtext.cli train --help | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0 and "fewtext train" in done.stdout and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "classify", "demo"])

@@ -1,6 +1,6 @@
 """Tell from examples alone how good they are.
 
-fewtext diagnose --support examples.csv
+fewtext diagnose examples.csv
 fewtext diagnose --model runs/bot --pool unlabelled.csv --html report.html
 """
 
@@ -27,6 +27,8 @@ class DiagnoseArguments(SupportArguments):
         n_next: How many of them.
         html: File for the report as a page with pictures.
     """
+
+    POSITIONAL = "support"
 
     pool: str | None = None
     n_next: int = 10

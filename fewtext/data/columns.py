@@ -71,7 +71,8 @@ def check_texts(texts: Iterable[Any], where: str = "texts", first: int = 0) -> l
     if not isinstance(texts, Iterable):
         raise TypeError(f"{where} is {texts!r} ({type(texts).__name__}); pass a list of texts.")
     if len(getattr(texts, "shape", (0,))) > 1 or isinstance(texts, Mapping) or _is_dataset(texts):
-        raise TypeError(f"{where} is a table ({type(texts).__name__}); pass one column of it.")
+        other = ", or to fit SupportSet.from_dataset(dataset)" if _is_dataset(texts) else ""
+        raise TypeError(f"{where} is a table ({type(texts).__name__}); pass one column of it{other}.")
     checked = list(texts)
     for row, text in enumerate(checked, first):
         if not isinstance(text, str):

@@ -49,6 +49,9 @@ class Task:
         if not isinstance(self.weight, Real) or not self.weight > 0:
             raise ValueError(f"task {self.name!r} has weight {self.weight!r}; a weight is a number greater than 0.")
 
+    def __repr__(self) -> str:
+        return f"Task({self.name!r}, {len(self.texts)} texts of {len(self.classes)} classes)"
+
     @cached_property
     def texts_of(self) -> dict[str, tuple[str, ...]]:
         """The distinct texts of each class, in their order, classes by name."""

@@ -33,6 +33,9 @@ class VectorCache:
         self._vectors: dict[str, Tensor] = {}
         self._model: MatchingNetwork | None = None
 
+    def __repr__(self) -> str:
+        return f"VectorCache({len(self._vectors)} of {self.size} texts, {self.hits} hits, {self.misses} misses)"
+
     @property
     def hit_rate(self) -> float:
         """Share of the texts that needed no encoder; 0 before the first."""

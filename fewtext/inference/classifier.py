@@ -254,7 +254,8 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
         support = self.support
         known = "no examples" if support is None else f"{len(support)} examples of {len(support.classes)} classes"
         name = self.model.config.base_encoder if isinstance(self.model, MatchingNetwork) else self.model
-        return f"FewShotClassifier({name or 'default encoder'}, {known})"
+        adapted = "" if self._state is None or not self._state.is_adapted else ", adapted"
+        return f"FewShotClassifier({name or 'default encoder'}, {known}{adapted})"
 
     def __sklearn_is_fitted__(self) -> bool:
         return self.support is not None

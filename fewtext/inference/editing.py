@@ -95,8 +95,9 @@ class Editing:
         return self
 
     def describe(self, label: Label, description: str) -> Self:
-        """Say in a sentence what a class is about; a new class needs nothing else."""
-        self._remember(self._support().describe(label, description))
+        """Say in a sentence what a class is about; a new class needs nothing else, and neither does the first one."""
+        known = SupportSet.create() if self.support is None else self.support
+        self._remember(known.describe(label, description))
         return self
 
     @property

@@ -19,11 +19,12 @@ class Evidence:
     """One example and its part in an answer.
 
     Attributes:
-        text: The example, or the class name where `is_name`.
+        text: The example; the class name or description where `is_name`.
         label: Its class.
         attention: Its share of the answer; the shares of a class add up to the class's score.
         is_name: Whether it is a class name or description rather than an example.
         id: The id of the example.
+        is_description: Whether it is a description.
     """
 
     text: str
@@ -31,6 +32,7 @@ class Evidence:
     attention: float
     is_name: bool = False
     id: str | None = None
+    is_description: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Explanation:
         """The answer and the ten weightiest examples, one a line."""
         lines = [f"{one_line(self.text)!r} is {self.label!r} ({self.score:.1%}), decided by"]
         for item in self.evidence[:10]:
-            kind = " (class name)" if item.is_name else ""
+            kind = " (description)" if item.is_description else " (class name)" if item.is_name else ""
             lines.append(f"  {item.attention:6.1%}  {one_line(f'{item.label}: {item.text or item.id}')}{kind}")
         if len(self.evidence) > 10:
             lines.append(
@@ -82,5 +84,6 @@ def _evidence(support: SupportSet, names: Sequence[tuple[str, Label]], row: int,
     if row < len(support):
         label = given_label(support.shares[row], support.several)
         return Evidence(support.texts[row], label, part, False, support.ids[row])
-    name, label = names[row - len(support)]
-    return Evidence(name, label, part, True)
+    text, label = names[row - len(support)]
+    described = (text, label) not in support.names.items() and support.descriptions.get(label) == text
+    return Evidence(text, label, part, True, is_description=described)

@@ -72,6 +72,8 @@ def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list
         several = True
     else:
         rows = list(labels)
+        if _are_indicators(rows):
+            rows, several = _from_indicator(np.asarray(rows), where), True
     if len(rows) != n_texts:
         raise ValueError(f"{n_texts} texts but {len(rows)} labels; every text needs one label.")
     shares: list[Shares] = []
@@ -82,7 +84,11 @@ def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list
         elif isinstance(row, list | set | frozenset | np.ndarray):
             several = True
             if not len(row):
-                raise ValueError(f"{place} is empty; every text needs at least one label.")
+                raise ValueError(
+                    f"{place} is empty; every text needs at least one label. Texts of no class go to fit(unknown=...)."
+                )
+            if len(set(own := [check_label(label, place) for label in row])) < len(own):
+                raise ValueError(f"{place} is {row!r}, which names a label twice; a list has each label once.")
             shares.append({check_label(label, place): 1.0 for label in row})
         else:
             shares.append({check_label(row, place): 1.0})
@@ -150,6 +156,15 @@ def _distribution(row: Mapping[Any, Any], place: str) -> Shares:
     if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-3:
         raise ValueError(f"{place} is {dict(row)!r}; the shares of a distribution are positive and add up to 1.")
     return shares
+
+
+def _are_indicators(rows: list[Any]) -> bool:
+    """Tell whether lists are rows of an indicator matrix: all as long, of 0 and 1, and no list of distinct labels."""
+    if not rows or not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
+        return False
+    if any(type(value) is not int or value not in (0, 1) for row in rows for value in row):
+        return False
+    return any(len(set(row)) < len(row) for row in rows)
 
 
 def _from_indicator(matrix: np.ndarray, where: str) -> list[list[int]]:

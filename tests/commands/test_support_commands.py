@@ -34,6 +34,8 @@ def test_diagnose(support, encoder_folder, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "9 examples of 3 classes; expected accuracy" in out and "to label next" in out
     assert page.read_text().startswith("<!DOCTYPE html>")
+    assert main(["diagnose", str(support), "--model", str(encoder_folder)]) == 0
+    assert "9 examples of 3 classes" in capsys.readouterr().out
     assert main(["diagnose", "--model", str(encoder_folder)]) == 2
     assert "give support=FILE" in capsys.readouterr().err
 

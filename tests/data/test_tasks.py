@@ -119,3 +119,7 @@ def test_several_tasks_keep_names_of_their_own():
     assert [task.name for task in tasks] == ["mine/p", "mine/q"]
     with pytest.raises(ValueError, match="column 'domain', row 1 is empty"):
         load_tasks(Dataset.from_dict({**rows, "domain": ["p", None, "p"]}), task_column="domain")
+
+
+def test_a_task_is_shown_in_a_line():
+    assert repr(Task("pets", ["a dog", "a cat"], ["dog", "cat"])) == "Task('pets', 2 texts of 2 classes)"

@@ -149,3 +149,12 @@ def test_one_class_that_is_left_can_be_asked_for(minilm):
     assert clf.classes_.tolist() == ["y"]
     with pytest.raises(ValueError, match="knows only the class 'y'"):
         clf.predict(["a"])
+
+
+def test_a_description_is_told_from_a_name(minilm, data):
+    clf = FewShotClassifier(minilm).fit(*data)
+    label = clf.classes_[0]
+    clf.describe(label, "a sentence about it")
+    [described] = [item for item in clf.explain("hello").evidence if item.is_description]
+    assert (described.text, described.label, described.is_name) == ("a sentence about it", label, True)
+    assert "a sentence about it (description)" in str(clf.explain("a sentence about it"))

@@ -78,3 +78,9 @@ def test_a_model_trained_in_place_is_noticed(model):
 def test_a_size_below_nothing_is_refused(model):
     with pytest.raises(ValueError, match="cache_size is -1; it must be at least 0"):
         FewShotClassifier(model, cache_size=-1).fit(TEXTS, LABELS)
+
+
+def test_it_says_what_it_holds(model):
+    cache = VectorCache(3)
+    cache.embed(model, ["a", "b", "a"])
+    assert repr(cache) == "VectorCache(2 of 3 texts, 1 hits, 2 misses)"

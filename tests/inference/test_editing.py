@@ -38,6 +38,14 @@ def test_a_class_known_by_its_description_alone(minilm):
     assert clf.predict(["will it be sunny tomorrow?"]).tolist() == ["weather"]
 
 
+def test_descriptions_are_enough_to_start(minilm):
+    clf = FewShotClassifier(minilm).describe("weather", "questions about rain, sun and temperature")
+    with pytest.raises(ValueError, match="knows only the class 'weather'"):
+        clf.predict(["will it rain?"])
+    clf.describe("money", "questions about prices, bills and refunds")
+    assert clf.predict(["will it be sunny tomorrow?", "I was charged twice"]).tolist() == ["weather", "money"]
+
+
 def test_a_class_of_another_case_is_refused(clf):
     with pytest.raises(ValueError, match="differ in case alone"):
         clf.add(["hello"], "Track")

@@ -32,6 +32,13 @@ def test_several_labels_a_text(labels):
     assert several and [len(row) for row in shares] == [1, 2] and set(shares[1].values()) == {1.0}
 
 
+def test_lists_of_zeros_and_ones_are_rows_of_an_indicator_matrix():
+    rows = [[0, 1, 1], [1, 0, 0], [0, 0, 1]]
+    assert label_shares(rows, 3) == label_shares(np.array(rows), 3)
+    assert label_shares([[0], [0, 1]], 2) == ([{0: 1.0}, {0: 1.0, 1: 1.0}], True)  # labels, as they differ in length
+    assert label_shares([[0, 1], [1, 0]], 2)[0] == [{0: 1.0, 1: 1.0}] * 2
+
+
 def test_labels_come_back_as_they_were():
     for labels in ([1, 2], ["a", "b"], [{"a": 0.5, "b": 0.5}, "a"], [["a"], ["a", "b"]]):
         shares, several = label_shares(labels, 2)
@@ -60,6 +67,8 @@ def test_labels_of_tensors_sparse_matrices_and_one_for_all():
         (["a", 1], TypeError, "types int, str. Use one type"),
         ([("a", []), ("b", [])], TypeError, "row 0 .* holds something that cannot be hashed"),
         ([["a"], []], ValueError, "row 1 is empty"),
+        ([["a"], ["b", "b"]], ValueError, "row 1 is .*, which names a label twice"),
+        ([[0, 0, 1], [1, 0, 0]], ValueError, "column 1 of the indicator matrix has no text"),
         ([{"a": 0.5}, "b"], ValueError, "add up to 1"),
         ([{"a": 1.5, "b": -0.5}, "b"], ValueError, "add up to 1"),
         (np.array([[0, 2], [1, 0]]), ValueError, "other values than 0 and 1"),
