@@ -7,6 +7,7 @@ fewtext adapt --model runs/bot --method encoder --output runs/tuned
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from fewtext.commands.arguments import SupportArguments
 from fewtext.commands.fitted import fitted_classifier
@@ -40,9 +41,14 @@ ARGUMENTS = (AdaptArguments,)
 
 
 def adapt(arguments: AdaptArguments) -> None:
-    """Adapt, save, and print the expected accuracy before and, where it can be told, after."""
+    """Adapt, save, and print the expected accuracy before and, where it can be told, after.
+
+    Raises `FileExistsError` where `output` is there already.
+    """
     if arguments.output is None:
         raise ValueError("nowhere to save: give output=FOLDER.")
+    if Path(arguments.output).exists():
+        raise FileExistsError(f"{arguments.output} exists already; choose another output.")
     if arguments.method not in ("memory", "encoder"):
         raise ValueError(f"method is {arguments.method!r}; it is 'memory' or 'encoder'.")
     classifier = fitted_classifier(arguments)

@@ -39,7 +39,12 @@ ARGUMENTS = (DiagnoseArguments,)
 
 
 def diagnose(arguments: DiagnoseArguments) -> None:
-    """Print the report, and write it as a page where `html` says so."""
+    """Print the report, and write it as a page where `html` says so.
+
+    Raises `FileExistsError` where `html` is there already.
+    """
+    if arguments.html is not None and Path(arguments.html).exists():
+        raise FileExistsError(f"{arguments.html} exists already; choose another file for html.")
     if arguments.html is not None and not Path(arguments.html).absolute().parent.is_dir():
         raise FileNotFoundError(f"html is {arguments.html}, whose folder is not there.")
     blocks = [] if arguments.pool is None else text_blocks(arguments.pool, arguments.text_column)

@@ -34,6 +34,7 @@ def test_diagnose(support, encoder_folder, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "9 examples of 3 classes; expected accuracy" in out and "to label next" in out
     assert page.read_text().startswith("<!DOCTYPE html>")
+    assert main([*words, "--html", str(page)]) == 2 and "report.html exists already" in capsys.readouterr().err
     assert main(["diagnose", str(support), "--model", str(encoder_folder)]) == 0
     assert "9 examples of 3 classes" in capsys.readouterr().out
     assert main(["diagnose", "--model", str(encoder_folder)]) == 2
@@ -50,6 +51,7 @@ def test_adapt(support, encoder_folder, tmp_path, capsys, method):
     again = FewShotClassifier.from_pretrained(tmp_path / "bot")
     assert len(again.support) == 9 and again._state.is_adapted
     assert main(words) == 2 and "give output=FOLDER" in capsys.readouterr().err
+    assert main([*words, "--output", str(tmp_path / "bot")]) == 2 and "bot exists already" in capsys.readouterr().err
 
 
 def test_card(support, encoder_folder, tmp_path, capsys):
