@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
 
 from fewtext.data.columns import check_texts
 from fewtext.inference.adaptation import EncoderAdaptation
@@ -17,6 +16,7 @@ from fewtext.inference.adapting import Adapting
 from fewtext.inference.answering import Answering
 from fewtext.inference.cache import CACHED_TEXTS, VectorCache
 from fewtext.inference.confidence import check_abstain
+from fewtext.inference.estimator import Estimator
 from fewtext.inference.large import LARGE, too_large
 from fewtext.inference.publishing import Publishing
 from fewtext.inference.repeats import warn_repeated
@@ -33,7 +33,7 @@ from fewtext.sharing.export import check_export, write_onnx
 ADAPTATIONS = (None, "memory", "encoder")
 
 
-class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierMixin, BaseEstimator):
+class FewShotClassifier(Answering, Adapting, Similarity, Publishing, Estimator):
     """Classify text from a handful of labelled examples; an estimator of scikit-learn.
 
     Args:
@@ -243,13 +243,9 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, ClassifierM
 
     def _parameters(self) -> dict[str, Any]:
         """The parameters that are saved: all but the model."""
-        return {key: value for key, value in self.get_params(deep=False).items() if key != "model"}
+        return {key: value for key, value in self.get_params().items() if key != "model"}
 
-    def __sklearn_clone__(self) -> FewShotClassifier:
-        """A new classifier with the same parameters; it shares the model, which nothing changes."""
-        return type(self)(**self.get_params(deep=False))
-
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+    def __repr__(self) -> str:
         """The classifier in a line; its network would fill pages."""
         support = self.support
         known = "no examples" if support is None else f"{len(support)} examples of {len(support.classes)} classes"

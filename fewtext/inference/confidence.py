@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.stats import t as student
+from scipy.special import stdtr
 from torch import Tensor
 
 from fewtext.evaluation.statistics import expected_calibration_error
@@ -115,7 +115,7 @@ class Confidence:
                 return np.ones(len(answers.familiarity))
             width = self.familiarity_spread * math.sqrt(1 + 1 / self.n)
             familiarity = answers.familiarity.double().cpu().numpy()
-            return np.asarray(student.cdf((familiarity - self.familiarity_mean) / width, df=max(self.n - 1, 1)))
+            return np.asarray(stdtr(max(self.n - 1, 1), (familiarity - self.familiarity_mean) / width))
         ranked = np.sort(self.probabilities(answers.log_probs.clamp_min(-50)), axis=1)[:, ::-1].astype(np.float64)
         return ranked[:, 0] if rule == "confidence" else ranked[:, 0] - ranked[:, 1]
 

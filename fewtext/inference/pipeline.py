@@ -227,8 +227,6 @@ def _classifier(
     model: Any, tokenizer: Any, label_names: bool | str | None, device: str | torch.device | None, refit: bool
 ) -> tuple[FewShotClassifier, str | torch.device | None]:
     """Return a classifier, not the user's own where it is going to be fitted, and the device that it is to be on."""
-    from sklearn.base import clone
-
     from fewtext.inference.classifier import FewShotClassifier
     from fewtext.models.modeling import MatchingNetwork
     from fewtext.models.tokenizers import load_tokenizer, lower_cased
@@ -241,7 +239,7 @@ def _classifier(
         own = model.network.device
         if label_names is not None or (device is not None and torch.device(device).type != own.type):
             raise ValueError("a classifier has its label_names and its device; set them where it is made.")
-        classifier, device = clone(model) if refit else model, own
+        classifier, device = type(model)(**model.get_params()) if refit else model, own
     elif isinstance(model, PreTrainedModel):
         network = model if isinstance(model, MatchingNetwork) else MatchingNetwork.from_encoder(model)
         classifier = FewShotClassifier(network, label_names="auto" if label_names is None else label_names)
