@@ -72,7 +72,8 @@ def _with_support(facts: CardFacts, state: State) -> CardFacts:
     results = list(facts.results)
     if (held_out := state.held_out) is not None:
         estimate = held_out.accuracy
-        setting = f"{len(state.support.classes)} classes, leave-one-out over {len(state.support)} examples"
+        asked = "" if held_out.complete else f"{len(held_out.labels)} of "
+        setting = f"{len(state.support.classes)} classes, leave-one-out over {asked}{len(state.support)} examples"
         setting += ", before the encoder was adapted to them" if state.learned else ""
         results.append(Result("support set", setting, estimate.mean, estimate.half_width))
     return replace(

@@ -30,6 +30,12 @@ def test_the_card_of_a_classifier(minilm, tmp_path):
     assert ModelCard(str(card)).data.to_dict() == card.data.to_dict()  # it can be read again
 
 
+def test_the_card_says_where_a_part_of_the_examples_was_asked(model, monkeypatch):
+    monkeypatch.setattr("fewtext.inference.held_out.EXAMPLE_ANSWERS", 3 * len(TEXTS))
+    clf = FewShotClassifier(model).fit(TEXTS, LABELS)
+    assert "2 classes, leave-one-out over 3 of 4 examples" in clf.model_card("me/bot").text
+
+
 def test_the_card_keeps_what_the_model_was_trained_on(model, tmp_path):
     facts = CardFacts(
         "me/model", data={"me/intents": "cc-by-4.0"}, training=["20 episodes"],
