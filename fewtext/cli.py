@@ -29,16 +29,6 @@ USAGE = "usage: fewtext COMMAND [CONFIG.yaml] [key=value | --key value ...]\n\n"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 2 with one sentence on the screen where the input is at fault."""
-    try:
-        code = _main(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code
-
-
-def _main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in ("--version", "-V"):
         print(f"fewtext {__version__}")
@@ -58,19 +48,19 @@ def run(command: str, words: Sequence[str]) -> int:
     module = import_module(f"fewtext.commands.{command}")
     from fewtext.commands.arguments import describe, parse
 
-    if "--help" in words or "-h" in words:
-        examples = (module.__doc__ or "").partition("\n\n")[2].rstrip()
-        print(f"fewtext {command}: {COMMANDS[command]}\n\n{examples}\n\n{describe(*module.ARGUMENTS)}")
-        return 0
-    function: Callable[..., Any] = getattr(module, command)
     try:
+        if "--help" in words or "-h" in words:
+            examples = (module.__doc__ or "").partition("\n\n")[2].rstrip()
+            print(f"fewtext {command}: {COMMANDS[command]}\n\n{examples}\n\n{describe(*module.ARGUMENTS)}", flush=True)
+            return 0
+        function: Callable[..., Any] = getattr(module, command)
         function(*parse(words, *module.ARGUMENTS, ignored=getattr(module, "IGNORED", ())))
-    except BrokenPipeError:
-        raise
     except (ValueError, TypeError, OSError, KeyError, ImportError) as error:
         if os.environ.get("FEWTEXT_TRACEBACK"):  # for whoever looks for the fault in fewtext itself
             raise
         print(f"fewtext {command}: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
+        if isinstance(error, BrokenPipeError):  # else Python complains again when it ends: whoever reads has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
     return 0
 

@@ -61,7 +61,7 @@ def adapt(arguments: AdaptArguments) -> None:
     after = (
         f", after {_expected(classifier)}" if known else "; after it the examples cannot tell: the encoder knows them"
     )
-    print(f"{classifier!r}, adapted ({arguments.method}), in {arguments.output}")
+    print(f"{classifier!r} ({arguments.method}), in {arguments.output}")
     print(f"expected accuracy before {before}{after}")
 
 

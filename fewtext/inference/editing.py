@@ -95,7 +95,10 @@ class Editing:
         return self
 
     def describe(self, label: Label, description: str) -> Self:
-        """Say in a sentence what a class is about; a new class needs nothing else, and neither does the first one."""
+        """Say in a sentence what a class is about; a new class needs nothing else, and neither does the first one.
+
+        As `add`, it adapts a new classifier of `adaptation="memory"`, but not one of `"encoder"`: `adapt` does.
+        """
         known = SupportSet.create() if self.support is None else self.support
         self._remember(known.describe(label, description))
         return self

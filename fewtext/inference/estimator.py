@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
+    from sklearn.utils.metadata_routing import MetadataRequest
     from typing_extensions import Self
 
 
@@ -15,7 +16,8 @@ class Estimator:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name; none of them has parameters of its own, so `deep` changes nothing."""
-        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+        known = signature(type(self)).parameters.values()
+        return {own.name: getattr(self, own.name) for own in known if own.kind is not own.VAR_KEYWORD}
 
     def set_params(self, **parameters: Any) -> Self:
         """Set parameters, which the next `fit` checks; raises `ValueError` naming those there are for another."""
@@ -34,3 +36,12 @@ class Estimator:
         from sklearn.utils import ClassifierTags, Tags, TargetTags
 
         return Tags("classifier", TargetTags(required=True), classifier_tags=ClassifierTags(multi_label=True))
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """What a Pipeline may route here where that is switched on: nothing that was not asked for by name."""
+        from sklearn.utils.metadata_routing import MetadataRequest
+
+        request = MetadataRequest(owner=self)
+        request.fit.add_request(param="unknown", alias=None)
+        request.score.add_request(param="sample_weight", alias=None)
+        return request

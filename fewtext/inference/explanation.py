@@ -85,5 +85,6 @@ def _evidence(support: SupportSet, names: Sequence[tuple[str, Label]], row: int,
         label = given_label(support.shares[row], support.several)
         return Evidence(support.texts[row], label, part, False, support.ids[row])
     text, label = names[row - len(support)]
-    described = (text, label) not in support.names.items() and support.descriptions.get(label) == text
-    return Evidence(text, label, part, True, is_description=described)
+    return Evidence(
+        text, label, part, True, is_description=row - len(support) >= len(names) - len(support.descriptions)
+    )

@@ -34,6 +34,10 @@ def check_label(label: Any, where: str = "label") -> Label:
     return label
 
 
+INDICATOR = "A list has each label once; rows of an indicator matrix are passed as one array: numpy.array(labels)."
+"""What to say of lists that look like the rows of an indicator matrix."""
+
+
 def _is_missing(label: Any) -> bool:
     """Whether a label is None, NaN, pandas' NA, or an empty string."""
     try:
@@ -54,8 +58,8 @@ def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list
 
     Raises:
         TypeError: a label that is missing or cannot be hashed, with its row; labels that cannot be ordered.
-        ValueError: a different number of labels, an empty list, shares that do not add up to 1, two labels
-            that differ in case alone.
+        ValueError: a different number of labels, an empty list, one that names a label twice, shares that do not add
+            up to 1, two labels that differ in case alone.
 
     >>> label_shares(["a", ["a", "b"]], 2)
     ([{'a': 1.0}, {'a': 1.0, 'b': 1.0}], True)
@@ -72,8 +76,6 @@ def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list
         several = True
     else:
         rows = list(labels)
-        if _are_indicators(rows):
-            rows, several = _from_indicator(np.asarray(rows), where), True
     if len(rows) != n_texts:
         raise ValueError(f"{n_texts} texts but {len(rows)} labels; every text needs one label.")
     shares: list[Shares] = []
@@ -87,11 +89,13 @@ def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list
                 raise ValueError(
                     f"{place} is empty; every text needs at least one label. Texts of no class go to fit(unknown=...)."
                 )
-            if len(set(own := [check_label(label, place) for label in row])) < len(own):
-                raise ValueError(f"{place} is {row!r}, which names a label twice; a list has each label once.")
             shares.append({check_label(label, place): 1.0 for label in row})
+            if len(shares[-1]) < len(row):
+                raise ValueError(f"{place} is {row!r}, which names a label twice. {INDICATOR}")
         else:
             shares.append({check_label(row, place): 1.0})
+    if several and len(shares) > 1 and all(row.keys() == {0, 1} for row in shares):
+        raise ValueError(f"{where}: every row is 0 and 1. {INDICATOR}")
     ordered_classes((label for row in shares for label in row), where)
     return shares, several
 
@@ -156,15 +160,6 @@ def _distribution(row: Mapping[Any, Any], place: str) -> Shares:
     if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-3:
         raise ValueError(f"{place} is {dict(row)!r}; the shares of a distribution are positive and add up to 1.")
     return shares
-
-
-def _are_indicators(rows: list[Any]) -> bool:
-    """Tell whether lists are rows of an indicator matrix: all as long, of 0 and 1, and no list of distinct labels."""
-    if not rows or not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
-        return False
-    if any(type(value) is not int or value not in (0, 1) for row in rows for value in row):
-        return False
-    return any(len(set(row)) < len(row) for row in rows)
 
 
 def _from_indicator(matrix: np.ndarray, where: str) -> list[list[int]]:

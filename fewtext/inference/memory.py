@@ -176,9 +176,8 @@ class Memory:
         keyed = self.keys.logits(directions).float()
         prototypes = KEY_TEMPERATURE * (directions @ self._centers.T).float()
         vote = vote_of_scores(scores, None, self.labels, self.weights, "sum", sizes=self._sizes)
-        vote = (
-            (vote / self.matcher.temperature).float().clamp_min(LEAST)
-        )  # of a class without examples: no share times infinity is no number
+        # Of a class without examples the vote is -inf, and no share times infinity is no number.
+        vote = (vote / self.matcher.temperature).float().clamp_min(LEAST)
         spelled = spelled.float().expand_as(keyed)
         return torch.stack([keyed, KEY_TEMPERATURE * vote, prototypes, KEY_TEMPERATURE * spelled])
 

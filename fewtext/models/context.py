@@ -86,7 +86,7 @@ class AttentionLSTM(nn.Module):
         asked = linear(query, of_query, self.gates.bias)  # the same at every step
         # h_0 is 0, so what is read first is the mean of the support set, the same for every query.
         gates = asked + linear(torch.softmax(log_weights, dim=-1) @ support, of_read)
-        cell, hidden = torch.zeros_like(asked[..., : self.size]), query
+        cell, hidden = query.new_zeros(*query.shape[:-1], self.size), query
         for step in range(self.steps):
             if step:
                 read = torch.softmax(hidden @ support.mT + log_weights, dim=-1) @ support

@@ -28,9 +28,8 @@ def weights_sample(*encoders: nn.Module | None) -> Tensor:
     torch.Size([2])
     """
     parameters = [p.detach() for encoder in encoders if encoder is not None for p in encoder.parameters()]
-    samples = [p.flatten()[::SAMPLED_EVERY].float().cpu() for p in parameters]
-    owners = torch.arange(len(samples)).repeat_interleave(torch.tensor([len(s) for s in samples], dtype=torch.long))
-    return torch.zeros(len(samples)).index_add_(0, owners, torch.cat([torch.zeros(0), *samples]))
+    samples = [p.flatten()[::SAMPLED_EVERY].sum().float().cpu() for p in parameters]
+    return torch.stack(samples) if samples else torch.zeros(0)
 
 
 def freeze_lower_layers(encoder: nn.Module, share: float) -> None:

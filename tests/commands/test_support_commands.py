@@ -46,7 +46,7 @@ def test_adapt(support, encoder_folder, tmp_path, capsys, method):
     words = ["adapt", "--support", str(support), "--model", str(encoder_folder), "--method", method]
     assert main([*words, "--output", str(tmp_path / "bot"), "--rounds", "1"]) == 0
     out = capsys.readouterr().out
-    assert f"adapted ({method})" in out and re.search(r"expected accuracy before \d+\.\d ± \d+\.\d %", out)
+    assert f"adapted) ({method})" in out and re.search(r"expected accuracy before \d+\.\d ± \d+\.\d %", out)
     assert (", after " in out) == (method == "memory")
     again = FewShotClassifier.from_pretrained(tmp_path / "bot")
     assert len(again.support) == 9 and again._state.is_adapted

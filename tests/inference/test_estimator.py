@@ -4,9 +4,11 @@ import subprocess
 import sys
 
 import pytest
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -35,6 +37,24 @@ def test_parameters_are_set_and_cloned_as_those_of_a_peer(model):
     assert clf.abstain == 0.25  # nothing was set
     nested = Pipeline([("classify", clf)]).set_params(classify__abstain="auto")
     assert nested.get_params()["classify__abstain"] == "auto" and "FewShotClassifier" in nested._repr_html_()
+
+
+def test_pipelines_that_route_metadata(model):
+    with config_context(enable_metadata_routing=True):
+        texts, labels = ["a", "b", "a b", "b b"], ["x", "y", "x", "y"]
+        pipeline = Pipeline([("same", FunctionTransformer()), ("classify", FewShotClassifier(model))])
+        assert pipeline.fit(texts, labels).score(texts, labels) == FewShotClassifier(model).fit(texts, labels).score(
+            texts, labels
+        )
+
+
+def test_a_subclass_may_take_what_else_there_is(model):
+    class More(FewShotClassifier):
+        def __init__(self, model=None, extra=1, **others):
+            super().__init__(model, **others)
+            self.extra = extra
+
+    assert More(model, extra=2).get_params() == {"model": model, "extra": 2}
 
 
 def test_scikit_learn_knows_whether_it_is_fitted(model):

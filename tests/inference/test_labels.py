@@ -32,11 +32,11 @@ def test_several_labels_a_text(labels):
     assert several and [len(row) for row in shares] == [1, 2] and set(shares[1].values()) == {1.0}
 
 
-def test_lists_of_zeros_and_ones_are_rows_of_an_indicator_matrix():
-    rows = [[0, 1, 1], [1, 0, 0], [0, 0, 1]]
-    assert label_shares(rows, 3) == label_shares(np.array(rows), 3)
-    assert label_shares([[0], [0, 1]], 2) == ([{0: 1.0}, {0: 1.0, 1: 1.0}], True)  # labels, as they differ in length
-    assert label_shares([[0, 1], [1, 0]], 2)[0] == [{0: 1.0, 1: 1.0}] * 2
+@pytest.mark.parametrize("rows", [[[0, 1, 1], [1, 0, 0]], [[1, 0], [0, 1]], list(np.eye(3)), [[True, False, True]]])
+def test_lists_that_are_rows_of_an_indicator_matrix_are_refused(rows):
+    with pytest.raises(ValueError, match=r"passed as one array: numpy.array\(labels\)"):
+        label_shares(rows, len(rows))
+    assert label_shares([[0, 1]], 1) == ([{0: 1.0, 1: 1.0}], True)  # both labels, as for one text of many
 
 
 def test_labels_come_back_as_they_were():
@@ -68,7 +68,6 @@ def test_labels_of_tensors_sparse_matrices_and_one_for_all():
         ([("a", []), ("b", [])], TypeError, "row 0 .* holds something that cannot be hashed"),
         ([["a"], []], ValueError, "row 1 is empty"),
         ([["a"], ["b", "b"]], ValueError, "row 1 is .*, which names a label twice"),
-        ([[0, 0, 1], [1, 0, 0]], ValueError, "column 1 of the indicator matrix has no text"),
         ([{"a": 0.5}, "b"], ValueError, "add up to 1"),
         ([{"a": 1.5, "b": -0.5}, "b"], ValueError, "add up to 1"),
         (np.array([[0, 2], [1, 0]]), ValueError, "other values than 0 and 1"),
