@@ -26,6 +26,9 @@ from fewtext.models.one_hot import label_table
 FROZEN_SHARE = 1 / 3
 """Share of the encoder's layers, from below, that stay as they are."""
 
+TEXTS_A_CLASS = 6
+"""Texts of a class in an episode, where classes are enough to fill it: more classes teach more than more texts."""
+
 
 @dataclass(frozen=True)
 class EncoderAdaptation:
@@ -144,7 +147,7 @@ def _prepare(model: MatchingNetwork) -> None:
 def _draw(groups: Sequence[np.ndarray], most: int, random: np.random.Generator) -> Iterator[list[int]]:
     """Yield the rows of one episode after another; every class comes up equally often."""
     sizes = [len(group) for group in groups if len(group)]
-    usual = max(1, min(int(np.median(sizes)), most // 2))
+    usual = max(1, min(int(np.median(sizes)), TEXTS_A_CLASS, most // 2))
     way = max(2, min(len(groups), most // usual))
     each = most // way
     order: list[int] = []

@@ -73,6 +73,13 @@ def test_episodes_are_bounded_and_show_every_class(sizes, most):
     assert seen == set(range(len(sizes)))
 
 
+def test_many_classes_fill_an_episode_before_many_texts_of_each():
+    groups = [np.arange(11 * c, 11 * c + 11) for c in range(77)]
+    rows = next(_draw(groups, 132, np.random.default_rng(0)))
+    assert np.unique(np.array(rows) // 11, return_counts=True)[1].tolist() == [6] * 22
+    assert len(next(_draw(groups[:2], 132, np.random.default_rng(0)))) == 22  # all there are
+
+
 def test_one_example_a_class_is_met_by_a_second_view(model):
     clf = FewShotClassifier(model, label_names=False).fit(TEXTS[1:3], LABELS[1:3])
     clf.adapt("encoder", rounds=1)
