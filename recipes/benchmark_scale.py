@@ -6,12 +6,15 @@ encoder, and how far the vote of the nearest is from that of all. `--help` lists
 `offline` and `faiss`.
 """
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -20,9 +23,11 @@ import torch
 from benchmarks.prepared import classifier_of, perturbed, resident
 from benchmarks.timing import machine
 
-from fewtext import FewShotClassifier, MatchingNetwork, Task, load_tasks
-from fewtext.commands.arguments import describe, parse
+from fewtext import FewShotClassifier, MatchingNetwork
 from fewtext.models.loading import load_network
+
+if TYPE_CHECKING:
+    from fewtext import Task
 
 
 @dataclass
@@ -115,6 +120,8 @@ def opened(folder: Path, texts: list[str], threads: int) -> dict[str, float]:
 
 def benchmark(arguments: ScaleArguments) -> None:
     """Build, open and measure one size after the other, and print what was found."""
+    from fewtext import load_tasks  # imported late, as `parse` below: what opens a classifier needs no `datasets`
+
     torch.set_num_threads(arguments.threads)
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
@@ -136,9 +143,12 @@ def benchmark(arguments: ScaleArguments) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--open"]:
+        print(json.dumps(opened(Path(sys.argv[2]), json.load(sys.stdin), int(sys.argv[3]))))
+        sys.exit()
+    from fewtext.commands.arguments import describe, parse
+
     if "--help" in sys.argv:
         print(f"{__doc__}\n{describe(ScaleArguments)}")
-    elif sys.argv[1:2] == ["--open"]:
-        print(json.dumps(opened(Path(sys.argv[2]), json.load(sys.stdin), int(sys.argv[3]))))
     else:
         benchmark(*parse(sys.argv[1:], ScaleArguments))
