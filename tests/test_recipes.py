@@ -205,12 +205,15 @@ def test_trained_peers_learn_from_the_episodes_of_the_recipe(intents, encoder_fo
     assert figures["accuracy"] == pytest.approx(100 * score) and figures["meta-training seconds"] > 0
     with pytest.raises(ValueError, match="cr has no training classes; banking77-episodes, clinc150-episodes, arsc"):
         method.prepare(Problem("cr", "", 0, texts, labels, texts, labels), tmp_path)
-    for suite in RECIPE_OF:
+    contexts = {"banking77-episodes": "lstm", "clinc150-episodes": "lstm", "arsc": "none"}
+    assert contexts.keys() == RECIPE_OF.keys()
+    for suite, own in contexts.items():
         runs = []
         for kind in KINDS:
             words = MetaTrained(False, kind).command(suite, fold, tmp_path)[1:]
             _, model, training, test = parse([*words, "use_cpu=true"], *ARGUMENTS)
-            assert (model.model_settings["context"] == "lstm") == (kind == "matching") and test.test_way == 2
+            context = {"matching": own, "prototypical": "none", "siamese": "center"}[kind]
+            assert model.model_settings["context"] == context and test.test_way == 2
             runs.append({key: value for key, value in training.to_dict().items() if key != "logging_dir"})
         assert all(run == runs[0] for run in runs)  # the same episodes, optimizer and seed
     assert set(META_TRAINED) <= set(METHODS)
