@@ -7,10 +7,10 @@ fewtext adapt --model runs/bot --method encoder --output runs/tuned
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from fewtext.commands.arguments import SupportArguments
 from fewtext.commands.fitted import fitted_classifier
+from fewtext.commands.output import refuse_existing
 from fewtext.inference.classifier import FewShotClassifier
 
 
@@ -47,8 +47,7 @@ def adapt(arguments: AdaptArguments) -> None:
     """
     if arguments.output is None:
         raise ValueError("nowhere to save: give output=FOLDER.")
-    if Path(arguments.output).exists():
-        raise FileExistsError(f"{arguments.output} exists already; choose another output.")
+    refuse_existing(arguments.output)
     if arguments.method not in ("memory", "encoder"):
         raise ValueError(f"method is {arguments.method!r}; it is 'memory' or 'encoder'.")
     classifier = fitted_classifier(arguments)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fewtext.commands.output import refuse_existing
 from fewtext.inference.classifier import FewShotClassifier
 
 
@@ -35,8 +36,8 @@ def card(arguments: CardArguments) -> None:
     """Write or print the card."""
     if arguments.model is None:
         raise ValueError("give model=FOLDER.")
-    if arguments.output is not None and Path(arguments.output).exists():
-        raise FileExistsError(f"{arguments.output} exists already; choose another output.")
+    if arguments.output is not None:
+        refuse_existing(arguments.output)
     classifier = FewShotClassifier.from_pretrained(arguments.model)
     text = str(classifier.model_card(arguments.name or arguments.model, license=arguments.license))
     if arguments.output is None:

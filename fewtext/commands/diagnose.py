@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fewtext.commands.arguments import SupportArguments
 from fewtext.commands.fitted import fitted_classifier
+from fewtext.commands.output import refuse_existing
 from fewtext.data.streaming import text_blocks
 
 
@@ -43,10 +44,10 @@ def diagnose(arguments: DiagnoseArguments) -> None:
 
     Raises `FileExistsError` where `html` is there already.
     """
-    if arguments.html is not None and Path(arguments.html).exists():
-        raise FileExistsError(f"{arguments.html} exists already; choose another file for html.")
-    if arguments.html is not None and not Path(arguments.html).absolute().parent.is_dir():
-        raise FileNotFoundError(f"html is {arguments.html}, whose folder is not there.")
+    if arguments.html is not None:
+        refuse_existing(arguments.html, "file for html")
+        if not Path(arguments.html).absolute().parent.is_dir():
+            raise FileNotFoundError(f"html is {arguments.html}, whose folder is not there.")
     blocks = [] if arguments.pool is None else text_blocks(arguments.pool, arguments.text_column)
     pool = [text for block in blocks for text in block]
     report = fitted_classifier(arguments).diagnose(pool, arguments.n_next)

@@ -23,6 +23,12 @@ Block = tuple[int, list[str]]
 COLUMNS = ("text", "label", "score")
 
 
+def refuse_existing(name: str, another: str = "output") -> None:
+    """Raise `FileExistsError`, asking for `another`, where something is there already: no command overwrites."""
+    if Path(name).exists():
+        raise FileExistsError(f"{name} exists already; choose another {another}.")
+
+
 class Output:
     """A CSV or JSONL file of answers, one row for each class named.
 
@@ -45,8 +51,7 @@ class Output:
             self.parts = [Path(f"{name}.partial")]
         self.partial = self.parts[rank]
         self.is_csv = name.endswith(".csv")
-        if self.file.exists():
-            raise FileExistsError(f"{name} exists already; choose another output.")
+        refuse_existing(name)
         if not name.endswith((".csv", ".jsonl")):
             raise ValueError(f"output is {name!r}; it ends in .csv or .jsonl.")
         if self.partial.exists() and not resume:

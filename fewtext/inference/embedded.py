@@ -24,11 +24,11 @@ def embedded(
         label_names: Whether class names count; where they may, they are embedded.
         known: An embedded support set that this one will join or came from.
     """
-    have: dict[str, Tensor] = {**(known.class_vectors if known is not None else {}), **support.class_vectors}
     names = support.names.values() if label_names is not False else ()
     wanted = {*names, *support.descriptions.values()}
     if support.vectors is not None and wanted == support.class_vectors.keys():
         return support
+    have: dict[str, Tensor] = {**(known.class_vectors if known is not None else {}), **support.class_vectors}
     new_class_texts = sorted(wanted - have.keys())
     rows: dict[str, int] = {}
     if support.vectors is None and known is not None and known.vectors is not None:

@@ -84,7 +84,6 @@ def _evidence(support: SupportSet, names: Sequence[tuple[str, Label]], row: int,
     if row < len(support):
         label = given_label(support.shares[row], support.several)
         return Evidence(support.texts[row], label, part, False, support.ids[row])
-    text, label = names[row - len(support)]
-    return Evidence(
-        text, label, part, True, is_description=row - len(support) >= len(names) - len(support.descriptions)
-    )
+    place = row - len(support)  # names come first, then descriptions
+    text, label = names[place]
+    return Evidence(text, label, part, True, is_description=place >= len(names) - len(support.descriptions))

@@ -14,6 +14,9 @@ Label = Any
 Shares = Mapping[Label, float]
 """What an example says: the share of each class in it, 1 for every class that it is an example of."""
 
+INDICATOR = "A list has each label once; rows of an indicator matrix are passed as one array: numpy.array(labels)."
+"""What to say of lists that look like the rows of an indicator matrix."""
+
 
 def check_label(label: Any, where: str = "label") -> Label:
     """Return a label as a plain Python value, or raise `TypeError` saying why it cannot be one.
@@ -32,10 +35,6 @@ def check_label(label: Any, where: str = "label") -> Label:
     except TypeError:
         raise TypeError(f"{where} is {label!r}, which holds something that cannot be hashed.") from None
     return label
-
-
-INDICATOR = "A list has each label once; rows of an indicator matrix are passed as one array: numpy.array(labels)."
-"""What to say of lists that look like the rows of an indicator matrix."""
 
 
 def _is_missing(label: Any) -> bool:

@@ -184,7 +184,8 @@ class Memory:
     def _answer(self, queries: Tensor, spelled: Tensor) -> Answers:
         matcher, parts = self.matcher, None
         f, scores = self._scores(queries)
-        directions, votes = normalize(f, dim=-1), self._vote(f, scores)
+        directions = f if matcher.kernel == "cosine" else normalize(f, dim=-1)
+        votes = self._vote(f, scores)
         if self.keys is None:
             log_probs, best = votes, KEY_TEMPERATURE * (directions @ self._centers.T).amax(-1)
         else:

@@ -239,7 +239,7 @@ def _classifier(
         own = model.network.device
         if label_names is not None or (device is not None and torch.device(device).type != own.type):
             raise ValueError("a classifier has its label_names and its device; set them where it is made.")
-        classifier, device = type(model)(**model.get_params()) if refit else model, own
+        classifier, device = model.__sklearn_clone__() if refit else model, own
     elif isinstance(model, PreTrainedModel):
         network = model if isinstance(model, MatchingNetwork) else MatchingNetwork.from_encoder(model)
         classifier = FewShotClassifier(network, label_names="auto" if label_names is None else label_names)
