@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from fewtext.data.episodes import Episode
+from fewtext.data.episodes import Episode, take_turns
 from fewtext.data.markers import PAD_QUERY
 from fewtext.data.tokenization import TokenCache, pad_ids
 
@@ -76,6 +76,7 @@ class EpisodeCollator:
         name_weight: Weight of a class name in the support set.
         query_prompt: What is put before every query.
         support_prompt: What is put before every example and class name.
+        turns: Episodes made of each, by `take_turns`.
     """
 
     def __init__(
@@ -85,14 +86,17 @@ class EpisodeCollator:
         name_weight: float = 1.0,
         query_prompt: str = "",
         support_prompt: str = "",
+        turns: int = 1,
     ) -> None:
         self.tokens = TokenCache(tokenizer, max_length)
         self.name_weight = name_weight
         self.query_prompt = query_prompt
         self.support_prompt = support_prompt
+        self.turns = turns
 
     def __call__(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
         """Return `input_ids`, `attention_mask` `(n_texts, longest)` and what `index_episodes` returns."""
+        episodes = _in_turns(episodes, self.turns)
         if self.query_prompt or self.support_prompt:
             episodes = [_prompted(episode, self.query_prompt, self.support_prompt) for episode in episodes]
         rows = distinct_texts(episodes)
@@ -100,6 +104,10 @@ class EpisodeCollator:
         input_ids, attention_mask = pad_ids(self.tokens(list(rows)), 0 if pad_id is None else pad_id)
         indices = index_episodes(episodes, rows, self.name_weight)
         return {"input_ids": input_ids, "attention_mask": attention_mask, **indices}
+
+
+def _in_turns(episodes: Sequence[Episode], turns: int) -> Sequence[Episode]:
+    return [turn for episode in episodes for turn in take_turns(episode, turns)]
 
 
 def _prompted(episode: Episode, query_prompt: str, support_prompt: str) -> Episode:
@@ -119,16 +127,26 @@ class VectorCollator:
         queries: `(n_texts, dim)` embeddings f'.
         examples: `(n_texts, dim)` embeddings g'; the same tensor where the encoder is shared.
         name_weight: Weight of a class name in the support set.
+        turns: Episodes made of each, by `take_turns`.
     """
 
-    def __init__(self, rows: Mapping[str, int], queries: Tensor, examples: Tensor, name_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        rows: Mapping[str, int],
+        queries: Tensor,
+        examples: Tensor,
+        name_weight: float = 1.0,
+        turns: int = 1,
+    ) -> None:
         self.rows = rows
         self.queries = queries
         self.examples = examples
         self.name_weight = name_weight
+        self.turns = turns
 
     def __call__(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
         """Return `text_vectors`, `support_vectors` `(n_texts, dim)` and what `index_episodes` returns."""
+        episodes = _in_turns(episodes, self.turns)
         rows = distinct_texts(episodes)
         chosen = torch.tensor([self.rows[text] for text in rows])
         return {

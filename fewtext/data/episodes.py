@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,38 @@ class Episode:
     query_labels: tuple[int, ...]
     names: tuple[str, ...] = ()
     number: int = 0
+
+
+def take_turns(episode: Episode, turns: int) -> list[Episode]:
+    """Return the episode, and the same texts in other roles: all of a class take turns at being its support texts.
+
+    What costs time is to encode the texts; another turn of theirs is another loss for nothing.
+
+    Args:
+        episode: The episode.
+        turns: How many episodes to return; at most `shot + query` differ.
+
+    >>> episode = Episode("letters", ("x",), ("a",), (0,), ("b", "c"), (0, 0))
+    >>> [(turn.support_texts, turn.query_texts) for turn in take_turns(episode, 3)]
+    [(('a',), ('b', 'c')), (('b',), ('c', 'a')), (('c',), ('a', 'b'))]
+    """
+    of_class: dict[int, list[str]] = {}
+    for text, label in zip(
+        episode.support_texts + episode.query_texts, episode.support_labels + episode.query_labels, strict=True
+    ):
+        of_class.setdefault(label, []).append(text)
+    episodes = [episode]
+    for turn in range(1, turns):
+        next_of = {label: iter(_rotated(texts, turn, turns)) for label, texts in of_class.items()}
+        support = tuple(next(next_of[label]) for label in episode.support_labels)
+        queries = tuple(next(next_of[label]) for label in episode.query_labels)
+        episodes.append(replace(episode, support_texts=support, query_texts=queries))
+    return episodes
+
+
+def _rotated(texts: list[str], turn: int, turns: int) -> list[str]:
+    first = turn * len(texts) // turns
+    return texts[first:] + texts[:first]
 
 
 class EpisodeDataset(Dataset[Episode]):

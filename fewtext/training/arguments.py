@@ -23,6 +23,8 @@ class EpisodicTrainingArguments(TrainingArguments):
         way: Classes an episode, a number or a range `[low, high]`.
         shot: Support texts a class, a number or a range.
         query: Queries a class, a number or a range.
+        turns: Episodes made of the texts of one: the texts of a class take turns at being its support texts, so that
+            texts that are encoded once give so many losses. At most `shot + query`; 1 leaves each text its role.
         n_unknown: Queries of absent classes an episode, which train the membership head.
         names: Share of the episodes in which class names join the support set.
         hard: Share of the episodes whose classes are hard to tell apart: one, and those most like it for the
@@ -65,6 +67,7 @@ class EpisodicTrainingArguments(TrainingArguments):
     way: Range = 5
     shot: Range = 1
     query: Range = 5
+    turns: int = 1
     n_unknown: Range = 0
     names: float = 0.0
     hard: float = 0.0

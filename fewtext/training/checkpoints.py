@@ -46,7 +46,9 @@ def run_settings(
     args: EpisodicTrainingArguments, config: MatchingNetworkConfig, tasks: Sequence[Task]
 ) -> dict[str, Any]:
     """Return what decides the episodes of a run, and the form of its model: another run cannot go on from it."""
-    drawn = {name: getattr(args, name) for name in ("way", "shot", "query", "n_unknown", "names", "hard", "seed")}
+    drawn = {
+        name: getattr(args, name) for name in ("way", "shot", "query", "turns", "n_unknown", "names", "hard", "seed")
+    }
     model = {name: getattr(config, name) for name in ("context", "context_steps", "context_size", "class_vote")}
     known = json.dumps([[task.name, len(task.texts), task.classes, task.weight] for task in tasks])
     digest = hashlib.sha256(known.encode()).hexdigest()[:16]

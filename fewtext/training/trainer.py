@@ -83,6 +83,9 @@ class EpisodicTrainer(Trainer):
             seed=args.seed,
             small_classes=args.small_classes,
         )
+        most = episodes.shot[0] + episodes.query[0]
+        if not 1 <= args.turns <= most:
+            raise ValueError(f"turns is {args.turns}; it is from 1 to shot + query, which is {most}.")
         eval_dataset = None
         evaluates = bool(self.eval_tasks) and IntervalStrategy(args.eval_strategy) != IntervalStrategy.NO
         for setting in args.eval_settings if evaluates else []:  # a bad setting shows before training
@@ -94,12 +97,21 @@ class EpisodicTrainer(Trainer):
             model.to(args.device)  # type: ignore[arg-type]
             self.vectors = text_vectors(model, _all_texts([*self.train_tasks, *self.eval_tasks]))
             collator = VectorCollator(
-                self.vectors.rows, self.vectors.queries.cpu(), self.vectors.examples.cpu(), model.config.name_weight
+                self.vectors.rows,
+                self.vectors.queries.cpu(),
+                self.vectors.examples.cpu(),
+                model.config.name_weight,
+                args.turns,
             )
         else:
             config = model.config
             collator = EpisodeCollator(
-                model.tokenizer, model.max_length, config.name_weight, config.query_prompt, config.support_prompt
+                model.tokenizer,
+                model.max_length,
+                config.name_weight,
+                config.query_prompt,
+                config.support_prompt,
+                args.turns,
             )
         model.gradient_cache = args.gradient_cache
         self._about = run_settings(args, model.config, self.train_tasks)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from fewtext.data.collator import PAD_QUERY, EpisodeCollator, VectorCollator, distinct_texts, index_episodes
-from fewtext.data.episodes import Episode, EpisodeDataset
+from fewtext.data.episodes import Episode, EpisodeDataset, take_turns
 
 ONE = Episode("t", ("x", "y"), ("a", "b"), (1, 0), ("c", "d"), (0, -1), names=("x", "y"), number=4)
 TWO = Episode("t", ("x", "y", "z"), ("a", "e", "f"), (0, 1, 2), ("c",), (2,), number=5)
@@ -63,3 +63,25 @@ def test_cached_vectors_are_looked_up():
     batch = VectorCollator(rows, table, -table)([ONE])
     assert batch["text_vectors"][:, 0].tolist() == [5, 4, 6, 7, 3, 2]
     assert torch.equal(batch["support_vectors"], -batch["text_vectors"])
+
+
+def test_turns_are_episodes_of_texts_that_are_encoded_once(model, intents):
+    episodes = list(EpisodeDataset([intents], length=2, way=4, shot=1, query=3, names=1, seed=1))
+    once, turned = (EpisodeCollator(model.tokenizer, 64, turns=turns)(episodes) for turns in (1, 4))
+    assert torch.equal(once["input_ids"], turned["input_ids"])
+    assert torch.equal(once["support"], turned["support"][::4])
+    assert turned["episode_numbers"].tolist() == [0] * 4 + [1] * 4
+    for i in (0, 1):  # each of the 16 texts of an episode is an example once, and a query thrice
+        rows = turned["support"][4 * i : 4 * i + 4, :4].flatten().tolist()
+        assert sorted(rows) == sorted(set(once["support"][i, :4].tolist()) | set(once["query"][i].tolist()))
+    whole = model(**_without_number(turned)).loss
+    parts = [
+        model(**_without_number(EpisodeCollator(model.tokenizer, 64)([turn]))).loss
+        for episode in episodes
+        for turn in take_turns(episode, 4)
+    ]
+    assert torch.allclose(whole, torch.stack(parts).mean(), atol=1e-5)
+
+
+def _without_number(batch):
+    return {name: tensor for name, tensor in batch.items() if name != "episode_numbers"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewtext.data.episodes import UNKNOWN, EpisodeDataset
+from fewtext.data.episodes import UNKNOWN, EpisodeDataset, take_turns
 from fewtext.data.tasks import Task, load_tasks
 
 
@@ -157,3 +157,31 @@ def test_without_hard_episodes_are_the_same_with_and_without_likeness():
     options = {"length": 20, "way": 3, "query": 1, "seed": 4}
     plain = EpisodeDataset([corpus()], **options)
     assert list(plain) == list(EpisodeDataset([corpus()], **options, likeness=lambda task: np.eye(8)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    shot=st.integers(1, 4),
+    query=st.integers(1, 4),
+    n_unknown=st.integers(0, 3),
+    turns=st.integers(1, 8),
+)
+def test_texts_take_turns_and_keep_their_classes(seed, shot, query, n_unknown, turns):
+    turns = min(turns, shot + query)
+    data = EpisodeDataset([corpus()], length=1, way=4, shot=shot, query=query, n_unknown=n_unknown, names=1, seed=seed)
+    episode = data[0]
+    episodes = take_turns(episode, turns)
+    assert episodes[0] == episode and len(episodes) == turns
+    label_of = dict(
+        zip(episode.support_texts + episode.query_texts, episode.support_labels + episode.query_labels, strict=True)
+    )
+    for other in episodes:
+        assert (other.classes, other.names, other.number) == (episode.classes, episode.names, episode.number)
+        assert [label_of[text] for text in other.support_texts] == list(episode.support_labels)
+        assert [label_of[text] for text in other.query_texts] == list(episode.query_labels)
+        assert sorted(other.support_texts + other.query_texts) == sorted(label_of)
+    assert len({frozenset(other.support_texts) for other in episodes}) == turns  # no two are the same question
+    if turns == shot + query:  # every text has been an example equally often
+        known = {text for text, label in label_of.items() if label != UNKNOWN}
+        assert Counter(text for other in episodes for text in other.support_texts) == dict.fromkeys(known, shot)
