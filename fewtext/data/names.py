@@ -35,7 +35,7 @@ def names_are_words(labels: Iterable[str]) -> bool:
     >>> names_are_words(["card_arrival", "top-up"]), names_are_words(["0", "1"]), names_are_words(["class 3"])
     (True, False, False)
     """
-    words = [_is_words(name) for name in labels]
+    words = list(map(_is_words, labels))
     return bool(words) and sum(words) >= 0.9 * len(words)
 
 

@@ -110,8 +110,8 @@ def ordered_classes(labels: Iterable[Label], where: str = "labels") -> tuple[Lab
             f"{where} cannot be ordered; they are of the types {', '.join(kinds)}. Use one type."
         ) from None
     words = [label for label in classes if isinstance(label, str)]
-    spelled = {label.casefold(): label for label in words}
-    if len(spelled) < len(words):
+    if len(set(map(str.casefold, words))) < len(words):
+        spelled = {label.casefold(): label for label in words}
         one, other = next((own, label) for own in words if (label := spelled[own.casefold()]) != own)
         raise ValueError(f"{where} has {one!r} and {other!r}, which differ in case alone; use one spelling.")
     return classes

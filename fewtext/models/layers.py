@@ -28,8 +28,10 @@ def weights_sample(*encoders: nn.Module | None) -> Tensor:
     torch.Size([2])
     """
     parameters = [p.detach() for encoder in encoders if encoder is not None for p in encoder.parameters()]
-    samples = [p.flatten()[::SAMPLED_EVERY].sum().float().cpu() for p in parameters]
-    return torch.stack(samples) if samples else torch.zeros(0)
+    samples = [p.flatten()[::SAMPLED_EVERY].float().cpu() for p in parameters]
+    if not samples:
+        return torch.zeros(0)
+    return torch.segment_reduce(torch.cat(samples), "sum", lengths=torch.tensor([len(own) for own in samples]))
 
 
 def freeze_lower_layers(encoder: nn.Module, share: float) -> None:
