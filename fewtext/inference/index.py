@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 LISTS_READ = 32
-"""Inverted lists that a query reads, of about two square roots of the number of vectors."""
+"""Most inverted lists that a query reads, of about two square roots of the number of vectors; at least half as many."""
+
+SHARE_READ = 1 / 40
+"""Share of the lists that it reads in between: the fewer lists there are, the more of what is near is in the first."""
 
 POINTS_A_LIST = 64
 """Vectors a list from which the lists are learned."""
@@ -114,16 +117,18 @@ class VectorIndex:
             queries: `(n_query, dim)`.
             k: How many.
             seen: Which of the first numbers there are, or that so many are; those after them are not. None is all.
-            lists: How many inverted lists to read; by default `LISTS_READ`.
+            lists: How many inverted lists to read; by default a share of them, and `LISTS_READ` at most.
         """
         faiss = load_faiss()
+        if lists is None:
+            lists = max(LISTS_READ // 2, min(LISTS_READ, int(SHARE_READ * faiss.extract_index_ivf(self._index).nlist)))
         with self._lock:  # FAISS searches nothing that grows meanwhile
             if isinstance(seen, int):
                 seen = None if seen == self.end else np.ones(seen, dtype=bool)
             bits = None if seen is None else np.packbits(seen, bitorder="little")
             chosen = None if bits is None else faiss.IDSelectorBitmap(bits)
             faiss.omp_set_num_threads(torch.get_num_threads())
-            options = faiss.SearchParametersIVF(nprobe=LISTS_READ if lists is None else lists, sel=chosen)
+            options = faiss.SearchParametersIVF(nprobe=lists, sel=chosen)
             scores, numbers = self._index.search(queries.contiguous().numpy(), k, params=options)
         return torch.from_numpy(scores), torch.from_numpy(numbers)
 
