@@ -121,6 +121,10 @@ class Memory:
         return self.matcher.context.mean(self.examples[None], self.weights[None])
 
     @cached_property
+    def _first_read(self) -> Tensor | None:
+        return self.matcher.context.first_read(self.in_context[None], self.weights[None])
+
+    @cached_property
     def _directions(self) -> Tensor:
         return normalize(self.in_context, dim=-1)
 
@@ -142,7 +146,7 @@ class Memory:
     def _query_in_context(self, queries: Tensor) -> Tensor:
         """Return f(x, S) `(n_query, dim)`."""
         embed = self.matcher.context.embed_query
-        return embed(queries[None], self._mean, self.in_context[None], self.weights[None])[0]
+        return embed(queries[None], self._mean, self.in_context[None], self.weights[None], self._first_read)[0]
 
     def _scores(self, queries: Tensor) -> tuple[Tensor, Tensor]:
         """Return f(x, S) `(n_query, dim)` and the scaled scores of the examples, `(n_query, n)`.

@@ -78,14 +78,16 @@ class AttentionLSTM(nn.Module):
         self.project = _projection(size, config.embedding_size)
         self.gate = nn.Parameter(torch.full((1,), float(config.context_gate)))
 
-    def forward(self, query: Tensor, support: Tensor, weights: Tensor) -> Tensor:
-        """Return `(..., n_query, dim)` queries that have read `support` `(..., n_support, dim)`."""
-        log_weights = weights.clamp_min(torch.finfo(support.dtype).tiny).log()
-        log_weights = log_weights.masked_fill(weights == 0, -torch.inf)[..., None, :]
+    def forward(self, query: Tensor, support: Tensor, weights: Tensor, first_read: Tensor | None = None) -> Tensor:
+        """Return `(..., n_query, dim)` queries that have read `support` `(..., n_support, dim)`.
+
+        `first_read` `(..., 1, dim)` is the mean of the support set, where that is known already: h_0 is 0, so it is what
+        every query reads first.
+        """
+        log_weights = weights.log()[..., None, :]
         of_query, of_hidden, of_read = self.gates.weight.chunk(3, dim=-1)
         asked = linear(query, of_query, self.gates.bias)  # the same at every step
-        # h_0 is 0, so what is read first is the mean of the support set, the same for every query.
-        gates = asked + linear(torch.softmax(log_weights, dim=-1) @ support, of_read)
+        gates = asked + linear(_weighted_mean(support, weights) if first_read is None else first_read, of_read)
         cell, hidden = query.new_zeros(*query.shape[:-1], self.size), query
         for step in range(self.steps):
             if step:
@@ -119,12 +121,26 @@ class Context(nn.Module):
             centered = self.center.shifted(directions, _weighted_mean(directions, weights))
         return self.support_lstm(centered, weights) if self.support_lstm is not None else centered
 
-    def embed_query(self, query: Tensor, mean: Tensor | None, support_in_context: Tensor, weights: Tensor) -> Tensor:
-        """Return f(x, S) `(n_episodes, n_query, dim)` for f'(x), the `mean` of the support set, and g(x_i, S)."""
+    def first_read(self, support_in_context: Tensor, weights: Tensor) -> Tensor | None:
+        """Return what every query reads first, `(n_episodes, 1, dim)`; None where queries read nothing."""
+        return _weighted_mean(support_in_context, weights) if self.query_lstm is not None else None
+
+    def embed_query(
+        self,
+        query: Tensor,
+        mean: Tensor | None,
+        support_in_context: Tensor,
+        weights: Tensor,
+        first_read: Tensor | None = None,
+    ) -> Tensor:
+        """Return f(x, S) `(n_episodes, n_query, dim)` for f'(x), the `mean` of the support set, and g(x_i, S).
+
+        What `first_read` returns need not be computed again for queries of the same support set.
+        """
         centered = query if self.center is None or mean is None else self.center(query, mean)
         if self.query_lstm is None:
             return centered
-        return self.query_lstm(centered, support_in_context, weights)
+        return self.query_lstm(centered, support_in_context, weights, first_read)
 
 
 def _projection(size: int, embedding_size: int) -> nn.Module:
