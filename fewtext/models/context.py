@@ -81,8 +81,8 @@ class AttentionLSTM(nn.Module):
     def forward(self, query: Tensor, support: Tensor, weights: Tensor, first_read: Tensor | None = None) -> Tensor:
         """Return `(..., n_query, dim)` queries that have read `support` `(..., n_support, dim)`.
 
-        `first_read` `(..., 1, dim)` is the mean of the support set, where that is known already: h_0 is 0, so it is what
-        every query reads first.
+        `first_read` `(..., 1, dim)` is the mean of the support set, where that is known already: h_0 is 0, so it is
+        what every query reads first.
         """
         log_weights = weights.log()[..., None, :]
         of_query, of_hidden, of_read = self.gates.weight.chunk(3, dim=-1)
