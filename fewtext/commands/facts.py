@@ -34,6 +34,8 @@ def training_facts(
     earlier = known_facts(name, network.config)  # what the model that was gone on from had learned
     episodes = f"{n_episodes} episodes of {_range(training.way)} classes, {_range(training.shot)} examples"
     episodes += f" and {_range(training.query)} queries a class; class names in {training.names:.0%} of them"
+    if training.turns > 1:
+        episodes += f", whose texts take {training.turns} turns at being examples"
     if training.hard:
         episodes += f", classes that are hard to tell apart in {training.hard:.0%}"
     learned = "the encoder as it was" if training.freeze_encoder else f"learning rate {training.learning_rate:g}"

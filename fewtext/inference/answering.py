@@ -31,12 +31,8 @@ class Answering(Editing):
 
     @property
     def classes_(self) -> NDArray[Any]:
-        """The labels, sorted: the columns of `predict_proba`."""
-        classes = self._support().classes
-        array = np.empty(len(classes), dtype=object)
-        array[:] = classes
-        kinds = {type(label) for label in classes}
-        return np.array(classes) if kinds in ({str}, {int}, {float}, {bool}) else array
+        """The labels, sorted: the columns of `predict_proba`; read-only."""
+        return self._support().class_array
 
     @property
     def fingerprint(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -57,7 +58,7 @@ class VectorCache:
         self.hits += len(texts) - len(fresh)
         kept = {text: vector.clone() for text, vector in zip(fresh[-self.size :], vectors[-self.size :], strict=True)}
         self._vectors |= known | kept  # the last asked come last
-        for text in list(self._vectors)[: max(0, len(self._vectors) - self.size)]:
+        for text in list(islice(self._vectors, max(0, len(self._vectors) - self.size))):
             self._vectors.pop(text, None)
         if len(fresh) == len(texts):
             return vectors

@@ -91,6 +91,17 @@ class Examples:
         return ordered_classes(self.names)
 
     @cached_property
+    def class_array(self) -> NDArray[Any]:
+        """The labels, sorted, as an array that cannot be written to."""
+        classes = self.classes
+        array: NDArray[Any] = np.empty(len(classes), dtype=object)
+        array[:] = classes
+        kinds = {type(label) for label in classes}
+        array = np.array(classes) if kinds in ({str}, {int}, {float}, {bool}) else array
+        array.flags.writeable = False
+        return array
+
+    @cached_property
     def labels(self) -> list[Any]:
         """The label of each example in the form it was given in."""
         return [given_label(shares, self.several) for shares in self.shares]

@@ -69,10 +69,14 @@ def package(arguments: PackageArguments) -> Path:
 
 
 def averaged(networks: Sequence[MatchingNetwork]) -> MatchingNetwork:
-    """Return the first network with the mean of the weights of all."""
-    states = [network.state_dict() for network in networks]
-    networks[0].load_state_dict({key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]})
-    return networks[0]
+    """Return the first network with the mean of the weights of all; what each one reached is not what it does."""
+    first, states = networks[0], [network.state_dict() for network in networks]
+    first.load_state_dict({key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]})
+    told = [network.config.trained_on for network in networks]
+    if len(networks) > 1:
+        training = list(dict.fromkeys(line for facts in told for line in facts["training"]))
+        first.config.trained_on = told[0] | {"training": [*training, "the mean of their weights"], "results": []}
+    return first
 
 
 def averaged_adapter(folders: Sequence[Path], encoder: nn.Module, output: Path) -> Path:
