@@ -34,10 +34,10 @@ def training_facts(
     earlier = known_facts(name, network.config)  # what the model that was gone on from had learned
     episodes = f"{n_episodes} episodes of {_range(training.way)} classes, {_range(training.shot)} examples"
     episodes += f" and {_range(training.query)} queries a class; class names in {training.names:.0%} of them"
-    if training.turns > 1:
-        episodes += f", whose texts take {training.turns} turns at being examples"
     if training.hard:
         episodes += f", classes that are hard to tell apart in {training.hard:.0%}"
+    if training.turns > 1:
+        episodes += f"; the texts of each take {training.turns} turns at being examples"
     learned = "the encoder as it was" if training.freeze_encoder else f"learning rate {training.learning_rate:g}"
     optimizer = OptimizerNames(training.optim).value
     rates = f"{optimizer}, {learned}, {training.matching_learning_rate:g} for what is new; seed {training.seed}"

@@ -43,18 +43,24 @@ class Episode:
 
 
 def take_turns(episode: Episode, turns: int) -> list[Episode]:
-    """Return the episode, and the same texts in other roles: all of a class take turns at being its support texts.
+    """Return the episode, and the same texts in other roles: those of a class take turns at being its support texts.
 
-    What costs time is to encode the texts; another turn of theirs is another loss for nothing.
+    What costs time is to encode the texts; another turn of theirs is another loss for next to nothing. With
+    `shot + query` turns each text is an example equally often.
 
     Args:
         episode: The episode.
         turns: How many episodes to return; at most `shot + query` differ.
 
+    Raises:
+        ValueError: less than one turn.
+
     >>> episode = Episode("letters", ("x",), ("a",), (0,), ("b", "c"), (0, 0))
     >>> [(turn.support_texts, turn.query_texts) for turn in take_turns(episode, 3)]
     [(('a',), ('b', 'c')), (('b',), ('c', 'a')), (('c',), ('a', 'b'))]
     """
+    if turns < 1:
+        raise ValueError(f"turns is {turns}; it must be at least 1.")
     of_class: dict[int, list[str]] = {}
     for text, label in zip(
         episode.support_texts + episode.query_texts, episode.support_labels + episode.query_labels, strict=True

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 LISTS_READ = 32
-"""Most inverted lists that a query reads of about two square roots of the number of vectors; half as many at least."""
+"""Most inverted lists that a query reads; at least half as many. There are about two square roots of the vectors."""
 
 SHARE_READ = 1 / 40
 """Share of the lists that it reads in between: the fewer lists there are, the more of what is near is in the first."""

@@ -84,11 +84,11 @@ class AttentionLSTM(nn.Module):
         `first_read` `(..., 1, dim)` is the mean of the support set, where that is known already: h_0 is 0, so it is
         what every query reads first.
         """
-        log_weights = weights.log()[..., None, :]
         of_query, of_hidden, of_read = self.gates.weight.chunk(3, dim=-1)
         asked = linear(query, of_query, self.gates.bias)  # the same at every step
         gates = asked + linear(_weighted_mean(support, weights) if first_read is None else first_read, of_read)
         cell, hidden = query.new_zeros(*query.shape[:-1], self.size), query
+        log_weights = _log_weights(weights) if self.steps > 1 else weights
         for step in range(self.steps):
             if step:
                 read = torch.softmax(hidden @ support.mT + log_weights, dim=-1) @ support
@@ -135,12 +135,18 @@ class Context(nn.Module):
     ) -> Tensor:
         """Return f(x, S) `(n_episodes, n_query, dim)` for f'(x), the `mean` of the support set, and g(x_i, S).
 
-        What `first_read` returns need not be computed again for queries of the same support set.
+        What `first_read` returns of the same examples and weights need not be computed again for other queries.
         """
         centered = query if self.center is None or mean is None else self.center(query, mean)
         if self.query_lstm is None:
             return centered
         return self.query_lstm(centered, support_in_context, weights, first_read)
+
+
+def _log_weights(weights: Tensor) -> Tensor:
+    """Return log w `(..., 1, n)`, -inf where the weight is 0, with gradients that are numbers."""
+    logs = weights.clamp_min(torch.finfo(weights.dtype).tiny).log()
+    return logs.masked_fill(weights == 0, -torch.inf)[..., None, :]
 
 
 def _projection(size: int, embedding_size: int) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -79,7 +80,9 @@ def write_packaged(network: MatchingNetwork, adapter: Path, folder: Path) -> Non
     """
     folder.mkdir(parents=True, exist_ok=True)
     network.config.save_pretrained(folder)
-    (folder / "adapter_config.json").write_bytes((adapter / "adapter_config.json").read_bytes())
+    settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    settings["target_modules"] = sorted(settings["target_modules"])  # a set, which peft writes as it comes
+    (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     learned = load_file(adapter / "adapter_model.safetensors")
     save_file({key: tensor.half() for key, tensor in learned.items()}, folder / "adapter_model.safetensors")
     matcher = network.matcher.state_dict()

@@ -24,7 +24,8 @@ class EpisodicTrainingArguments(TrainingArguments):
         shot: Support texts a class, a number or a range.
         query: Queries a class, a number or a range.
         turns: Episodes made of the texts of one: the texts of a class take turns at being its support texts, so that
-            texts that are encoded once give so many losses. At most `shot + query`; 1 leaves each text its role.
+            texts that are encoded once (twice where queries and examples have encoders or prompts of their own) give
+            so many losses. At most the least `shot + query`; 1 leaves each text its role.
         n_unknown: Queries of absent classes an episode, which train the membership head.
         names: Share of the episodes in which class names join the support set.
         hard: Share of the episodes whose classes are hard to tell apart: one, and those most like it for the
@@ -99,6 +100,8 @@ class EpisodicTrainingArguments(TrainingArguments):
         if self.gradient_cache and (self.gradient_checkpointing or self.freeze_encoder):
             other = "gradient_checkpointing" if self.gradient_checkpointing else "freeze_encoder"
             raise ValueError(f"gradient_cache does nothing beside {other}; leave one of them out.")
+        if self.turns < 1:
+            raise ValueError(f"turns is {self.turns}; it must be at least 1.")
         if self.max_steps > 0 or self.num_train_epochs != 1:
             raise ValueError("the length of training is n_episodes; leave max_steps and num_train_epochs alone.")
         if self.hub_strategy != "end":

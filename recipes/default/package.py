@@ -32,7 +32,7 @@ class PackageArguments:
     Args:
         runs: Folders of the runs, whose weights are averaged (Wortsman et al. 2022, "Model soups").
         name: Name of the model.
-        commands: What trained them, for the card.
+        commands: What made the model, for the card; other runs need other commands.
         table: What the benchmark wrote of the packaged model (`table.json`), for the card; measured after packaging,
             so package once more.
         output: Folder of the packaged models.
@@ -72,10 +72,11 @@ def averaged(networks: Sequence[MatchingNetwork]) -> MatchingNetwork:
     """Return the first network with the mean of the weights of all; what each one reached is not what it does."""
     first, states = networks[0], [network.state_dict() for network in networks]
     first.load_state_dict({key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]})
-    told = [network.config.trained_on for network in networks]
+    told = [network.config.trained_on or {} for network in networks]
     if len(networks) > 1:
-        training = list(dict.fromkeys(line for facts in told for line in facts["training"]))
-        first.config.trained_on = told[0] | {"training": [*training, "the mean of their weights"], "results": []}
+        data = {name: licence for facts in told for name, licence in facts.get("data", {}).items()}
+        training = list(dict.fromkeys(line for facts in told for line in facts.get("training", [])))
+        first.config.trained_on = {"data": data, "training": [*training, "the mean of their weights"], "results": []}
     return first
 
 

@@ -83,5 +83,30 @@ def test_turns_are_episodes_of_texts_that_are_encoded_once(model, intents):
     assert torch.allclose(whole, torch.stack(parts).mean(), atol=1e-5)
 
 
+def test_prompts_go_by_the_role_of_a_turn(model):
+    episode = Episode("t", ("x", "y"), ("a", "b"), (0, 1), ("c", "d"), (0, 1), names=("x", "y"))
+    batch = EpisodeCollator(model.tokenizer, 64, query_prompt="ask: ", support_prompt="know: ", turns=2)([episode])
+
+    def told(rows):
+        return [model.tokenizer.decode(batch["input_ids"][row], skip_special_tokens=True) for row in rows]
+
+    asked = [
+        model.tokenizer.decode(model.tokenizer(f"ask: {c}")["input_ids"], skip_special_tokens=True) for c in "abcd"
+    ]
+    known = [
+        model.tokenizer.decode(model.tokenizer(f"know: {c}")["input_ids"], skip_special_tokens=True) for c in "abcd"
+    ]
+    assert told(batch["support"][0, :2].tolist()) == known[:2] and told(batch["query"][0].tolist()) == asked[2:]
+    assert told(batch["support"][1, :2].tolist()) == known[2:] and told(batch["query"][1].tolist()) == asked[:2]
+
+
+def test_vectors_take_turns_too():
+    episode = Episode("t", ("x", "y"), ("a", "b"), (0, 1), ("c", "d"), (0, 1))
+    rows = {text: row for row, text in enumerate("dcba")}
+    batch = VectorCollator(rows, torch.arange(4.0)[:, None], 10 * torch.arange(4.0)[:, None], turns=2)([episode])
+    assert batch["support_vectors"][batch["support"]][..., 0].tolist() == [[30, 20], [10, 0]]
+    assert batch["text_vectors"][batch["query"]][..., 0].tolist() == [[1, 0], [3, 2]]
+
+
 def _without_number(batch):
     return {name: tensor for name, tensor in batch.items() if name != "episode_numbers"}

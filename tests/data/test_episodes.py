@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewtext.data.episodes import UNKNOWN, EpisodeDataset, take_turns
+from fewtext.data.episodes import UNKNOWN, Episode, EpisodeDataset, take_turns
 from fewtext.data.tasks import Task, load_tasks
 
 
@@ -185,3 +185,11 @@ def test_texts_take_turns_and_keep_their_classes(seed, shot, query, n_unknown, t
     if turns == shot + query:  # every text has been an example equally often
         known = {text for text, label in label_of.items() if label != UNKNOWN}
         assert Counter(text for other in episodes for text in other.support_texts) == dict.fromkeys(known, shot)
+
+
+def test_a_text_of_two_classes_takes_its_turns_in_both():
+    episode = Episode("t", ("x", "y"), ("a", "b"), (0, 1), ("b", "c"), (0, 1))
+    [_, turned] = take_turns(episode, 2)
+    assert turned.support_texts == ("b", "c") and turned.query_texts == ("a", "b")
+    with pytest.raises(ValueError, match="turns is 0; it must be at least 1"):
+        take_turns(episode, 0)

@@ -54,6 +54,28 @@ def test_query_lstm_equals_the_paper(steps, size):
     compare(ours, torch.stack([torch.stack(row) for row in loops]), [query, support, *module.parameters()])
 
 
+@pytest.mark.parametrize("steps", [1, 3])
+def test_what_is_read_first_may_be_known(steps):
+    torch.manual_seed(steps)
+    context = Context(config(context_size=3, context_gate=1.0, context_steps=steps))
+    query, support, weights = torch.randn(1, 2, DIM), torch.randn(1, 4, DIM), torch.tensor([[1.0, 0.0, 0.5, 1.0]])
+    first = context.first_read(support, weights)
+    read = context.embed_query(query, None, support, weights)
+    torch.testing.assert_close(context.embed_query(query, None, support, weights, first), read, rtol=0, atol=0)
+    wrong = context.embed_query(query, None, support, weights, first + 1)
+    assert not torch.allclose(wrong, read, atol=1e-3)  # it is used
+
+
+def test_an_example_of_weight_0_is_not_read_and_gets_a_gradient_of_0():
+    torch.manual_seed(0)
+    module = AttentionLSTM(config(context_size=3, context_gate=1.0, context_steps=2))
+    query, support = torch.randn(1, 2, DIM), torch.randn(1, 3, DIM)
+    weights = torch.tensor([[1.0, 0.5, 0.0]], requires_grad=True)
+    read = module(query, support, weights)
+    torch.testing.assert_close(read, module(query, support[:, :2], weights[:, :2]))
+    assert torch.isfinite(torch.autograd.grad(read.sum(), weights)[0]).all()
+
+
 def test_no_steps_leave_the_query_as_it_is():
     context = Context(config(context_steps=0, center_share=0.0))
     query = torch.nn.functional.normalize(torch.randn(1, 2, DIM), dim=-1)

@@ -1,6 +1,7 @@
+import torch
 from transformers import AlbertConfig, AlbertModel, T5Config, T5EncoderModel
 
-from fewtext.models.layers import freeze_lower_layers, transformer_layers
+from fewtext.models.layers import freeze_lower_layers, transformer_layers, weights_sample
 
 
 def names(model):
@@ -21,3 +22,9 @@ def test_the_upper_layers_learn(model):
     learning = {name for name, parameter in model.encoder.named_parameters() if parameter.requires_grad}
     assert learning and all(name.startswith("encoder.layer.1.") for name in learning)
     assert "encoder.layer.1.attention.output.dense.bias" not in learning
+
+
+def test_the_sample_sums_every_997th_weight_of_each_parameter(model):
+    expected = [sum(p.detach().flatten().tolist()[::997]) for p in model.encoder.parameters()]
+    torch.testing.assert_close(weights_sample(None, model.encoder), torch.tensor(expected))
+    assert torch.equal(weights_sample(None), torch.zeros(0))

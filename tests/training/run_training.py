@@ -37,6 +37,7 @@ def main(encoder, output_dir, options):
         "n_episodes": 24,
         "way": [3, 5],
         "query": 2,
+        "turns": 2,
         "n_unknown": [0, 2],
         "names": 0.5,
         "learning_rate": 1e-3,

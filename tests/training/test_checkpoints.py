@@ -27,3 +27,6 @@ def test_another_run_does_not_go_on(tmp_path):
     check_same_run(tmp_path, settings)
     with pytest.raises(ValueError, match=r"is of a run with other settings \(seed was 1 and is 2\); give those"):
         check_same_run(tmp_path, {**settings, "seed": 2})
+    check_same_run(tmp_path, {**settings, "turns": 1})  # it knew of none
+    with pytest.raises(ValueError, match=r"turns was 1 and is 3"):
+        check_same_run(tmp_path, {**settings, "turns": 3})
