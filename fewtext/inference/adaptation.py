@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from fewtext.data.tokenization import pad_ids, tokenize
@@ -29,9 +28,6 @@ FROZEN_SHARE = 1 / 3
 
 TEXTS_A_CLASS = 6
 """Texts of a class in an episode, where classes are enough to fill it: more classes teach more than more texts."""
-
-AVERAGED = 0.9
-"""What is kept of the mean of the weights at a step, once a third of the steps is done."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +73,7 @@ def adapt_encoder(
 
     The loss is equation 2 of Vinyals et al. 2016 on leave-one-out episodes: m texts of some classes, each a query to
     the m - 1 others, so that m passes of the encoder give m (m - 1) comparisons. Names and descriptions are
-    texts like any other. A class with one text is met by a second view of it, under dropout. The weights returned are
-    an exponential moving average of those of the last two thirds of the steps (Polyak and Juditsky 1992).
+    texts like any other. A class with one text is met by a second view of it, under dropout.
 
     Args:
         model: The model; it stays as it is.
@@ -99,10 +94,8 @@ def adapt_encoder(
         adapted = copy.deepcopy(model)  # a tokenizer cannot be copied fast, and need not be
     finally:
         model.tokenizer = tokenizer
+    adapted.tokenizer = tokenizer
     _prepare(adapted)
-    average = AveragedModel(adapted, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
-    averaged: MatchingNetwork = average.module  # type: ignore[assignment]
-    adapted.tokenizer = averaged.tokenizer = tokenizer
     random = np.random.default_rng(settings.seed)
     steps = max(20, math.ceil(settings.rounds * len(texts) / settings.episode_texts))
     a_round = max(1, math.ceil(steps / settings.rounds))
@@ -130,14 +123,11 @@ def adapt_encoder(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            if step >= steps // 3:
-                average.update_parameters(adapted)
             losses.append(loss.item())
             bar.set_postfix(loss=f"{losses[-1]:.3f}")
             bar.update()
             if (step + 1) % a_round == 0 and _stalls(losses, a_round, settings.patience):
                 break
-    adapted = averaged if average.n_averaged else adapted  # it may have stopped before
     for parameter, original in zip(adapted.parameters(), model.parameters(), strict=True):
         parameter.requires_grad_(original.requires_grad)
     adapted.fine_tuned_on = model.fine_tuned_on | set(support.ids)
