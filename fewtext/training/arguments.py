@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from transformers import TrainingArguments
 
@@ -100,8 +101,9 @@ class EpisodicTrainingArguments(TrainingArguments):
         if self.gradient_cache and (self.gradient_checkpointing or self.freeze_encoder):
             other = "gradient_checkpointing" if self.gradient_checkpointing else "freeze_encoder"
             raise ValueError(f"gradient_cache does nothing beside {other}; leave one of them out.")
-        if self.turns < 1:
-            raise ValueError(f"turns is {self.turns}; it must be at least 1.")
+        most = int(np.min(self.shot) + np.min(self.query))
+        if not 1 <= self.turns <= most:
+            raise ValueError(f"turns is {self.turns}; it is from 1 to the least shot + query, which is {most}.")
         if self.max_steps > 0 or self.num_train_epochs != 1:
             raise ValueError("the length of training is n_episodes; leave max_steps and num_train_epochs alone.")
         if self.hub_strategy != "end":

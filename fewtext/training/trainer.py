@@ -51,8 +51,7 @@ class EpisodicTrainer(Trainer):
         callbacks: Callbacks of transformers, such as `EarlyStoppingCallback`.
 
     Raises:
-        ValueError: classes with too few texts, more ways than classes, more turns than a class has texts, processes
-            that did not find each other, FSDP 1.
+        ValueError: classes with too few texts, more ways than classes, processes that did not find each other, FSDP 1.
         TypeError: the model has no tokenizer.
     """
 
@@ -69,7 +68,6 @@ class EpisodicTrainer(Trainer):
         if model.tokenizer is None:
             raise TypeError("EpisodicTrainer: the model has no tokenizer; set model.tokenizer.")
         _check_processes(args)
-        _check_turns(args)
         self.train_tasks = list(train_tasks)
         self.eval_tasks = list(eval_tasks or [])
         episodes = EpisodeDataset(
@@ -286,13 +284,6 @@ def _interleave(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 def _all_texts(tasks: Sequence[Task]) -> list[str]:
     return [text for task in tasks for text in (*task.texts, *map(readable_name, task.classes))]
-
-
-def _check_turns(args: EpisodicTrainingArguments) -> None:
-    """Stop where two turns would be the same episode."""
-    fewest = int(np.min(args.shot) + np.min(args.query))
-    if args.turns > fewest:
-        raise ValueError(f"turns is {args.turns}; it is at most the least shot + query, which is {fewest}.")
 
 
 def _check_processes(args: EpisodicTrainingArguments) -> None:

@@ -35,6 +35,8 @@ def test_episodes_that_cannot_be_shared_evenly(tmp_path):
         ({"max_steps": 10}, "length of training is n_episodes"),
         ({"num_train_epochs": 3}, "length of training is n_episodes"),
         ({"train_sampling_strategy": "random"}, "must stay 'sequential'"),
+        ({"turns": 0, "query": 2}, "turns is 0; it is from 1 to the least shot \\+ query, which is 3"),
+        ({"turns": 5, "shot": [1, 4], "query": [3, 5]}, "turns is 5; .* which is 4"),
         ({"gradient_cache": True, "freeze_encoder": True}, "gradient_cache does nothing beside freeze_encoder"),
     ],
 )

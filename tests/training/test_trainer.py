@@ -138,7 +138,6 @@ def test_evaluation_reports_each_setting_and_stops_early(encoder_folder, tmp_pat
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"turns": 9}, "turns is 9; it is at most the least shot \\+ query, which is "),
         ({"way": 40}, "way is 40 but task 'intents/train' has 25 classes"),
         ({"shot": 30}, "too few: "),
         ({"eval_way": 30, "eval_strategy": "epoch"}, "way is 30 but task 'intents/validation'"),
