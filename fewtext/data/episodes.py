@@ -138,10 +138,10 @@ class EpisodeDataset(Dataset[Episode]):
         self.seed = seed
         self.names = float(names)
         self.hard = float(hard)
-        self.way = _as_range("way", way, least=2)
-        self.shot = _as_range("shot", shot, least=1)
-        self.query = _as_range("query", query, least=1)
-        self.n_unknown = _as_range("n_unknown", n_unknown, least=0)
+        self.way = as_range("way", way, least=2)
+        self.shot = as_range("shot", shot, least=1)
+        self.query = as_range("query", query, least=1)
+        self.n_unknown = as_range("n_unknown", n_unknown, least=0)
         needed = self.shot[1] + self.query[1]
         self.tasks = [_large_classes(task, needed, small_classes) for task in tasks]
         spare = 1 if self.n_unknown[1] else 0
@@ -222,7 +222,12 @@ class EpisodeDataset(Dataset[Episode]):
         return rng.permutation(n_classes)
 
 
-def _as_range(name: str, value: Range, least: int) -> tuple[int, int]:
+def as_range(name: str, value: Range, least: int) -> tuple[int, int]:
+    """Return a number or a range as the pair `(low, high)`; raises `ValueError` naming what is neither.
+
+    >>> as_range("shot", 5, least=1), as_range("shot", [1, 4], least=1)
+    ((5, 5), (1, 4))
+    """
     pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
     if len(pair) != 2 or not all(isinstance(one, int | np.integer) for one in pair):
         raise ValueError(f"{name} is {value!r}; it is a whole number, or a range [low, high] of them.")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from transformers import TrainingArguments
 
-from fewtext.data.episodes import Range
+from fewtext.data.episodes import Range, as_range
 from fewtext.evaluation.episodic import EpisodeSetting
 
 
@@ -101,7 +100,7 @@ class EpisodicTrainingArguments(TrainingArguments):
         if self.gradient_cache and (self.gradient_checkpointing or self.freeze_encoder):
             other = "gradient_checkpointing" if self.gradient_checkpointing else "freeze_encoder"
             raise ValueError(f"gradient_cache does nothing beside {other}; leave one of them out.")
-        most = int(np.min(self.shot) + np.min(self.query))
+        most = as_range("shot", self.shot, least=1)[0] + as_range("query", self.query, least=1)[0]
         if not 1 <= self.turns <= most:
             raise ValueError(f"turns is {self.turns}; it is from 1 to the least shot + query, which is {most}.")
         if self.max_steps > 0 or self.num_train_epochs != 1:

@@ -62,9 +62,10 @@ def check_same_run(checkpoint: str | Path, settings: Mapping[str, Any]) -> None:
         return
     before = json.loads(marker.read_text(encoding="utf-8") or "null")
     now = json.loads(json.dumps(settings))  # a range is a list there
-    if isinstance(before, dict):
-        before = {"turns": 1} | before  # runs that knew no turns
-    if not isinstance(before, dict) or not (other := [name for name in now if before.get(name) != now[name]]):
+    if not isinstance(before, dict):
+        return
+    before = {"turns": 1} | before  # runs that knew no turns
+    if not (other := [name for name in now if before.get(name) != now[name]]):
         return
     told = ", ".join(f"{name} was {before.get(name)!r} and is {now[name]!r}" for name in other)
     raise ValueError(f"{checkpoint} is of a run with other settings ({told}); give those, or another output_dir.")

@@ -87,15 +87,15 @@ def test_prompts_go_by_the_role_of_a_turn(model):
     episode = Episode("t", ("x", "y"), ("a", "b"), (0, 1), ("c", "d"), (0, 1), names=("x", "y"))
     batch = EpisodeCollator(model.tokenizer, 64, query_prompt="ask: ", support_prompt="know: ", turns=2)([episode])
 
-    def told(rows):
-        return [model.tokenizer.decode(batch["input_ids"][row], skip_special_tokens=True) for row in rows]
+    def words(ids):
+        return model.tokenizer.decode(ids, skip_special_tokens=True)
 
-    asked = [
-        model.tokenizer.decode(model.tokenizer(f"ask: {c}")["input_ids"], skip_special_tokens=True) for c in "abcd"
-    ]
-    known = [
-        model.tokenizer.decode(model.tokenizer(f"know: {c}")["input_ids"], skip_special_tokens=True) for c in "abcd"
-    ]
+    def told(rows):
+        return [words(batch["input_ids"][row]) for row in rows]
+
+    asked, known = (
+        [words(model.tokenizer(prompt + c)["input_ids"]) for c in "abcd"] for prompt in ("ask: ", "know: ")
+    )
     assert told(batch["support"][0, :2].tolist()) == known[:2] and told(batch["query"][0].tolist()) == asked[2:]
     assert told(batch["support"][1, :2].tolist()) == known[2:] and told(batch["query"][1].tolist()) == asked[:2]
 

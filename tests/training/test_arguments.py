@@ -37,6 +37,7 @@ def test_episodes_that_cannot_be_shared_evenly(tmp_path):
         ({"train_sampling_strategy": "random"}, "must stay 'sequential'"),
         ({"turns": 0, "query": 2}, "turns is 0; it is from 1 to the least shot \\+ query, which is 3"),
         ({"turns": 5, "shot": [1, 4], "query": [3, 5]}, "turns is 5; .* which is 4"),
+        ({"shot": []}, r"shot is \[\]; it is a whole number, or a range \[low, high\] of them"),
         ({"gradient_cache": True, "freeze_encoder": True}, "gradient_cache does nothing beside freeze_encoder"),
     ],
 )
