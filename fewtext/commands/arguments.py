@@ -138,7 +138,7 @@ class ClassifyArguments(SupportArguments):
         abstain: When to name none (an empty label in CSV, null in JSONL): `auto`, or a threshold between 0 and 1;
             by default as the classifier was saved.
         abstain_by: What is compared: `membership`, `confidence` or `margin`; by default as the classifier was saved.
-        explain: How many of the examples behind an answer to write with it, in JSONL or on the screen.
+        explain: How many of the examples behind an answer to write with its first class, in JSONL or on the screen.
     """
 
     POSITIONAL = "input"

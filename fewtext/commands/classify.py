@@ -102,9 +102,9 @@ def _rows(classifier: FewShotClassifier, texts: list[str], arguments: ClassifyAr
     if arguments.explain is not None:
         more = [{"evidence": _evidence(item)} for item in classifier.explain(texts, arguments.explain)]
     classifier.cache.clear()  # each block by itself, so that going on after an interruption writes the same bytes
-    for text, predictions, own in zip(texts, ranked, more, strict=True):
-        for prediction in predictions:
-            yield {"text": text, **prediction, **own}
+    for text, (first, *rest), own in zip(texts, ranked, more, strict=True):
+        yield {"text": text, **first, **own}  # what decided is told once a text, with its first class
+        yield from ({"text": text, **prediction} for prediction in rest)
 
 
 def _evidence(explanation: Explanation) -> list[Row]:

@@ -260,6 +260,9 @@ def test_evidence(words, tmp_path, classifier, capsys):
         assert [e["attention"] for e in row["evidence"]] == pytest.approx([e.attention for e in expected], abs=1e-5)
     assert main([*words, "explain=1"]) == 0
     assert capsys.readouterr().out.count("\n\t") == len(TEXTS)
+    assert main([*words, f"output={tmp_path}/two.jsonl", "explain=2", "top_k=2"]) == 0
+    rows = read(tmp_path / "two.jsonl")
+    assert ["evidence" in row for row in rows] == [True, False] * len(TEXTS)  # once a text, not once a class
     assert main([*words, f"output={tmp_path}/out.csv", "explain=2"]) == 2
     assert "which a CSV column cannot hold" in capsys.readouterr().err
     assert main([*words, "explain=0"]) == 2
