@@ -111,7 +111,9 @@ class Matcher(nn.Module):
         episodes = Episodes(self, query, support, labels, weights)
         return episodes.unbatched(episodes.membership())
 
-    def episode_loss(self, log_probs: Tensor, membership: Tensor, query_labels: Tensor) -> Tensor:
+    def episode_loss(
+        self, log_probs: Tensor, membership: Tensor, query_labels: Tensor, label_smoothing: float = 0.0
+    ) -> Tensor:
         """Return the mean over the episodes of the known queries' negative log-likelihood (equation 2).
 
         While the membership head is trained, its binary cross-entropy over all queries is added.
@@ -120,9 +122,16 @@ class Matcher(nn.Module):
             log_probs: `(n_episodes, n_query, n_way)`.
             membership: `(n_episodes, n_query)` logits.
             query_labels: `(n_episodes, n_query)`; -1 for unknown, -100 where padded.
+            label_smoothing: Share of the target that all classes of the episode get alike (Szegedy et al. 2016,
+                section 7).
         """
         known = query_labels >= 0
-        nll = -log_probs.gather(-1, query_labels.clamp_min(0)[..., None])[..., 0].masked_fill(~known, 0.0)
+        nll = -log_probs.gather(-1, query_labels.clamp_min(0)[..., None])[..., 0]
+        if label_smoothing:
+            there = log_probs > -torch.inf  # an episode of fewer classes than others is padded
+            alike = -log_probs.masked_fill(~there, 0.0).sum(-1) / there.sum(-1).clamp_min(1)
+            nll = torch.lerp(nll, alike, label_smoothing)
+        nll = nll.masked_fill(~known, 0.0)
         loss = (nll.sum(-1) / known.sum(-1).clamp_min(1)).mean()
         if self.membership.weight.requires_grad:
             present = query_labels != PAD_QUERY

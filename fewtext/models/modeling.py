@@ -94,6 +94,7 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         self.warned_truncation = False
         self.training_tokens: int | None = TRAINING_TOKENS
         self.gradient_cache = False
+        self.label_smoothing = 0.0
         self.fine_tuned_on: frozenset[str] = frozenset()  # ids of the examples of a classifier that adapted it
         self.post_init()
 
@@ -269,7 +270,8 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
             membership = episodes.membership()
             loss = None
             if query_labels is not None:
-                loss = self.matcher.episode_loss(episodes.log_probs, membership, query_labels)
+                smoothing = self.label_smoothing if self.training else 0.0
+                loss = self.matcher.episode_loss(episodes.log_probs, membership, query_labels, smoothing)
         return MatchingOutput(loss=loss, log_probs=episodes.log_probs, membership=membership)
 
     def _encode_batch(

@@ -111,6 +111,7 @@ class EpisodicTrainer(Trainer):
                 args.turns,
             )
         model.gradient_cache = args.gradient_cache
+        model.label_smoothing = args.label_smoothing_factor
         self._about = run_settings(args, model.config, self.train_tasks)
         patience = args.early_stopping_patience
         stopping = [] if patience is None else [EarlyStoppingCallback(early_stopping_patience=patience)]

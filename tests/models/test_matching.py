@@ -46,6 +46,19 @@ def test_attention_of_attend_adds_up(model):
     )
 
 
+def test_a_smoothed_loss_is_that_of_torch_and_passes_over_classes_that_are_not_there(model):
+    scores = torch.randn(2, 5, 4)
+    scores[1, :, 3] = -torch.inf  # an episode of three classes beside one of four
+    log_probs, truth = scores.log_softmax(-1), torch.tensor([[0, 1, 2, 3, -1], [0, 1, 2, -100, -100]])
+    losses = [
+        torch.nn.functional.cross_entropy(scores[i, :n, :way], truth[i, :n], label_smoothing=0.2)
+        for i, n, way in ((0, 4, 4), (1, 3, 3))
+    ]
+    model.matcher.membership.requires_grad_(False)
+    found = model.matcher.episode_loss(log_probs, torch.zeros(2, 5), truth, label_smoothing=0.2)
+    torch.testing.assert_close(found, sum(losses) / 2)
+
+
 def test_new_parameters_start_where_the_configuration_says(encoder_folder):
     model = MatchingNetwork.from_encoder(
         encoder_folder, context="lstm", context_gate=0.25, center_share=0.4, temperature=7.0, prototype_share=0.1

@@ -42,6 +42,22 @@ def test_training_moves_what_it_should(encoder_folder, tmp_path, parts):
     }  # no unknown queries
 
 
+def test_labels_are_smoothed_in_training_and_not_in_evaluation(encoder_folder, tmp_path, parts):
+    sharp, smooth = (make(encoder_folder, tmp_path, parts, label_smoothing_factor=share) for share in (0.0, 0.5))
+    assert sharp.evaluate()["eval_loss"] == smooth.evaluate()["eval_loss"]
+    batch = sharp.data_collator([sharp.train_dataset[0]])
+    del batch["episode_numbers"]
+    losses = {}
+    for name, trainer in (("sharp", sharp), ("smooth", smooth)):
+        trainer.model.matcher.membership.requires_grad_(False)
+        for training in (True, False):
+            torch.manual_seed(0)  # the same dropout
+            losses[name, training] = trainer.model.train(training)(**batch)
+    assert losses["smooth", False].loss == losses["sharp", False].loss
+    found = losses["sharp", True]
+    torch.testing.assert_close(losses["smooth", True].loss, 0.5 * (found.loss - found.log_probs.mean()))
+
+
 def test_activation_checkpointing_gives_the_same_weights(encoder_folder, tmp_path, parts, monkeypatch):
     plain = make(encoder_folder, tmp_path, parts, seed=3)
     plain.train()
