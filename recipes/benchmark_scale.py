@@ -35,7 +35,7 @@ class ScaleArguments:
     """What to measure.
 
     Args:
-        data: Corpus with the splits train (examples) and test (queries).
+        data: Corpus with the splits train (examples) and test (queries); by default BANKING77 (`FEWTEXT_DATA`).
         sizes: Numbers of examples.
         precision: Of their vectors: float32, float16 or int8.
         noise: Length of what is added to the vector of a copy, which has length 1.
@@ -44,7 +44,7 @@ class ScaleArguments:
         output: Folder for the classifiers and `scale.json`.
     """
 
-    data: str = "fewtext/intents"
+    data: str | None = None
     sizes: list[int] = field(default_factory=lambda: [10_000, 100_000, 1_000_000])
     precision: str = "float16"
     noise: float = 0.5
@@ -120,12 +120,16 @@ def opened(folder: Path, texts: list[str], threads: int) -> dict[str, float]:
 
 def benchmark(arguments: ScaleArguments) -> None:
     """Build, open and measure one size after the other, and print what was found."""
-    from fewtext import load_tasks  # imported late, as `parse` below: what opens a classifier needs no `datasets`
+    # Imported late, as `parse` below: what opens a classifier needs no `datasets`.
+    from benchmarks.problems import data_folder
+
+    from fewtext import load_tasks
 
     torch.set_num_threads(arguments.threads)
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
-    [train], [test] = (load_tasks(arguments.data, split=split) for split in ("train", "test"))
+    data = arguments.data or str(data_folder() / "banking77" / "full")
+    [train], [test] = (load_tasks(data, split=split) for split in ("train", "test"))
     network = load_network(None)[0]
     vectors = network.embed(train.texts)
     results = []
