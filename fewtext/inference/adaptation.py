@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import nll_loss
 from tqdm.auto import tqdm
 
 from fewtext.data.tokenization import pad_ids, tokenize
@@ -39,8 +40,6 @@ class EncoderAdaptation:
         learning_rate: Highest learning rate of AdamW, after a tenth of the steps; it ends at 0.
         patience: Rounds without a lower leave-one-out loss after which to stop.
         token_dropout: Share of the tokens that a text lacks when it is read, drawn anew each time.
-        label_smoothing: Share of a text's target that all classes of the episode get alike (Szegedy et al. 2016,
-            section 7).
         seed: Draws the episodes, the tokens that are left out, and dropout where it stands in for a second example.
     """
 
@@ -49,7 +48,6 @@ class EncoderAdaptation:
     learning_rate: float = 5e-5
     patience: int = 4
     token_dropout: float = 0.25
-    label_smoothing: float = 0.1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,8 +60,6 @@ class EncoderAdaptation:
             raise ValueError(f"learning_rate is {self.learning_rate}; it must be greater than 0.")
         if not 0 <= self.token_dropout < 1:
             raise ValueError(f"token_dropout is {self.token_dropout}; it is a share from 0 to below 1.")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}; it is a share from 0 to below 1.")
 
 
 def adapt_encoder(
@@ -121,7 +117,7 @@ def adapt_encoder(
             rows = next(drawn)
             seed = int(random.integers(2**31))
             read = [_drop_tokens(ids[row], special, settings.token_dropout, random) for row in rows]
-            loss = _loss(adapted, read, labels[rows], settings.label_smoothing, seed)
+            loss = _loss(adapted, read, labels[rows], seed)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
@@ -172,7 +168,7 @@ def _drop_tokens(ids: list[int], special: frozenset[int], share: float, random: 
     return left if any(token not in special for token in left) else ids
 
 
-def _loss(model: MatchingNetwork, ids: Sequence[list[int]], labels: Tensor, smoothing: float, seed: int) -> Tensor:
+def _loss(model: MatchingNetwork, ids: Sequence[list[int]], labels: Tensor, seed: int) -> Tensor:
     """Return the mean negative log-likelihood of each text given the others, `ids` and `labels` `(m, n_way)`."""
     labels = labels[:, labels.sum(0) > 0].to(model.device)
     alone = labels[:, labels.gt(0).sum(0) == 1].sum(1) > 0  # texts that are the only one of a class
@@ -192,7 +188,8 @@ def _loss(model: MatchingNetwork, ids: Sequence[list[int]], labels: Tensor, smoo
     labels = torch.cat([labels, labels[alone]])
     episodes = Episodes(model.matcher, queries[:, None], everything[others], labels[others])
     targets = labels[:m] / labels[:m].sum(-1, keepdim=True)
-    targets = (1 - smoothing) * targets + smoothing / targets.shape[-1]
+    if bool((labels[:m].gt(0).sum(-1) == 1).all()):
+        return nll_loss(episodes.log_probs[:, 0], targets.argmax(-1))
     log_probs = episodes.log_probs[:, 0].clamp_min(-50.0)
     return -(targets * log_probs).sum(-1).mean()
 

@@ -28,7 +28,6 @@ class Adapting(Editing):
         learning_rate: float = 5e-5,
         patience: int = 4,
         token_dropout: float = 0.25,
-        label_smoothing: float = 0.1,
         seed: int = 0,
         show_progress: bool | None = None,
     ) -> Self:
@@ -47,7 +46,6 @@ class Adapting(Editing):
             learning_rate: Highest learning rate.
             patience: Rounds without a lower leave-one-out loss after which to stop.
             token_dropout: Share of the tokens that a text lacks when it is read, drawn anew each time.
-            label_smoothing: Share of a text's target that all classes of an episode get alike.
             seed: The same seed gives the same encoder.
             show_progress: A progress bar; by default one appears after two seconds.
 
@@ -56,9 +54,7 @@ class Adapting(Editing):
         """
         if method not in ("memory", "encoder"):
             raise ValueError(f"method is {method!r}; it is 'memory' or 'encoder'.")
-        settings = EncoderAdaptation(
-            rounds, episode_texts, learning_rate, patience, token_dropout, label_smoothing, seed
-        )
+        settings = EncoderAdaptation(rounds, episode_texts, learning_rate, patience, token_dropout, seed)
         state = self._adapted(self._ready(), method, settings, show_progress)
         _ = state.memory  # what can fail, fails before the change
         self._state = state
