@@ -86,15 +86,11 @@ def adapt_encoder(
         raise TypeError("adapt: the model has no tokenizer; set model.tokenizer.")
     support.check_has_texts()
     texts, labels = counted_texts(support, named), label_table(counted_labels(support, named))
-    ids, _ = tokenize(model.tokenizer, texts, model.max_length)
+    prompts = dict.fromkeys([model.config.query_prompt, model.config.support_prompt])
+    ids = [tokenize(model.tokenizer, [prompt + text for text in texts], model.max_length)[0] for prompt in prompts]
     special = frozenset(model.tokenizer.all_special_ids)
     groups = [np.flatnonzero(labels[:, c].numpy() > 0) for c in range(labels.shape[1])]
-    tokenizer, model.tokenizer = model.tokenizer, None
-    try:
-        adapted = copy.deepcopy(model)  # a tokenizer cannot be copied fast, and need not be
-    finally:
-        model.tokenizer = tokenizer
-    adapted.tokenizer = tokenizer
+    adapted = copy.deepcopy(model, {id(model.tokenizer): model.tokenizer})  # it cannot be copied fast, and need not be
     _prepare(adapted)
     random = np.random.default_rng(settings.seed)
     steps = max(20, math.ceil(settings.rounds * len(texts) / settings.episode_texts))
@@ -116,8 +112,8 @@ def adapt_encoder(
         for step in range(steps):
             rows = next(drawn)
             seed = int(random.integers(2**31))
-            read = [_drop_tokens(ids[row], special, settings.token_dropout, random) for row in rows]
-            loss = _loss(adapted, read, labels[rows], seed)
+            read = [[_drop_tokens(own[row], special, settings.token_dropout, random) for row in rows] for own in ids]
+            loss = _loss(adapted, read[0], read[-1], labels[rows], seed)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
@@ -168,19 +164,24 @@ def _drop_tokens(ids: list[int], special: frozenset[int], share: float, random: 
     return left if any(token not in special for token in left) else ids
 
 
-def _loss(model: MatchingNetwork, ids: Sequence[list[int]], labels: Tensor, seed: int) -> Tensor:
-    """Return the mean negative log-likelihood of each text given the others, `ids` and `labels` `(m, n_way)`."""
+def _loss(
+    model: MatchingNetwork, ids: Sequence[list[int]], example_ids: Sequence[list[int]], labels: Tensor, seed: int
+) -> Tensor:
+    """Return the mean negative log-likelihood of each text given the others, `labels` `(m, n_way)`.
+
+    The `ids` are those of the texts as queries, `example_ids` as examples; the same where they have one prompt.
+    """
     labels = labels[:, labels.sum(0) > 0].to(model.device)
     alone = labels[:, labels.gt(0).sum(0) == 1].sum(1) > 0  # texts that are the only one of a class
     assert model.tokenizer is not None
-    input_ids, mask = pad_ids(list(ids), model.tokenizer.pad_token_id or 0)
-    input_ids, mask = input_ids.to(model.device), mask.to(model.device)
+    asked, shown = (
+        [part.to(model.device) for part in pad_ids(list(own), model.tokenizer.pad_token_id or 0)]
+        for own in (ids, example_ids)
+    )
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda"):
-        queries = encode_for_training(model, input_ids, mask)
-        examples = queries
-        if model.support_encoder is not None:
-            examples = encode_for_training(model, input_ids, mask, support=True)
-        second = _second_views(model, input_ids[alone], mask[alone], seed) if bool(alone.any()) else examples[:0]
+        queries = encode_for_training(model, *asked)
+        examples = queries if model.embeds_alike else encode_for_training(model, *shown, support=True)
+        second = _second_views(model, *(part[alone] for part in shown), seed) if bool(alone.any()) else examples[:0]
     queries, examples, second = queries.float(), examples.float(), second.float()
     m = len(labels)
     everything = torch.cat([examples, second])

@@ -45,8 +45,8 @@ class State:
         keys: Class keys, where it was adapted.
         spelling: How its classes are spelled, where it was adapted and its texts are known.
         given_shares: How much keys, vote, prototypes and spelling count where it was adapted; None: the examples tell.
-        queries: `(n, dim)` embeddings f' of what is in the memory; the same as its examples where the encoder
-            is shared.
+        queries: `(n, dim)` embeddings f' of what is in the memory; the same as its examples where encoder and prompt
+            are shared.
         stored: The confidence that was saved, so that it need not be fitted again.
         before: The state before the encoder learned the examples: what leaves them out truly.
         weights: A sample of the model's weights when the examples were embedded.
@@ -222,7 +222,7 @@ class State:
                 return None if self._asked is None else self._asked.weighed(self.shares)
             return leave_one_out(self.small_memory, len(self.support), self._queries(), self._counts(), ask_all)
         asked = some_examples(len(self.support))
-        if self.model.support_encoder is None:
+        if self.model.embeds_alike:
             queries = some_vectors(memory.vectors, asked)
         else:
             self.support.check_has_texts()
@@ -273,7 +273,7 @@ class State:
     def _queries(self) -> Tensor:
         if self.queries is not None:
             return self.queries
-        if self.model.support_encoder is None:
+        if self.model.embeds_alike:
             return self.small_memory.examples
         self.support.check_has_texts()
         return self.model.embed(counted_texts(self.support, self.named))

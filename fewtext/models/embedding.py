@@ -73,7 +73,7 @@ def text_vectors(model: MatchingNetwork, texts: Iterable[str], show_progress: bo
     """Embed each distinct text as a query and as an example: once, where encoder and prompt are shared."""
     rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     queries = model.embed(list(rows), show_progress=show_progress)
-    if model.support_encoder is None and model.config.query_prompt == model.config.support_prompt:
+    if model.embeds_alike:
         return TextVectors(rows, queries, queries)
     return TextVectors(rows, queries, model.embed(list(rows), support=True, show_progress=show_progress))
 

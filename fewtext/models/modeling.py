@@ -191,6 +191,11 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         """Number of tokens after which a text is cut."""
         return text_limit(self.config.encoder_config, self.tokenizer, self.config.max_length)
 
+    @property
+    def embeds_alike(self) -> bool:
+        """Whether a text has the same embedding as a query and as an example: f' is g'."""
+        return self.support_encoder is None and self.config.query_prompt == self.config.support_prompt
+
     def encode(self, input_ids: Tensor, attention_mask: Tensor | None, *, support: bool = False) -> Tensor:
         """Return f'(x), or g'(x) where `support`, of tokenized texts: `(n_texts, dim)`.
 

@@ -25,13 +25,37 @@ def test_the_loss_is_that_of_each_text_asked_of_the_others(encoder_folder, conte
     ids = [model.tokenizer(text)["input_ids"] for text in TEXTS]
     labels = torch.eye(2)[[0, 0, 1, 1]]
     with torch.no_grad():
-        found = _loss(model, ids, labels, seed=0)
+        found = _loss(model, ids, ids, labels, seed=0)
         vectors = model.embed(TEXTS)
         expected = 0.0
         for i in range(4):
             others = [j for j in range(4) if j != i]
             expected -= model.matcher(vectors[[i]], vectors[others], labels[others])[0, labels[i].argmax()] / 4
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_texts_are_read_with_their_prompts(encoder_folder, monkeypatch):
+    model = MatchingNetwork.from_encoder(encoder_folder, query_prompt="where could this be: ", support_prompt="a case: ")
+    read = []
+
+    def loss(model, *read_now):
+        read.append(read_now)
+        return _loss(model, *read_now)
+
+    monkeypatch.setattr("fewtext.inference.adaptation._loss", loss)
+    support = SupportSet.create(TEXTS, LABELS)
+    adapt_encoder(model, support, False, EncoderAdaptation(rounds=1, token_dropout=0.0))
+    for ids, prompt in zip(read[0][:2], (model.config.query_prompt, model.config.support_prompt), strict=True):
+        prompted = {tuple(model.tokenizer(prompt + text)["input_ids"]) for text in TEXTS}
+        assert set(map(tuple, ids)) == prompted
+    with torch.no_grad():
+        queries, examples = model.embed(list(TEXTS)), model.embed(list(TEXTS), support=True)
+        ids = [[model.tokenizer(p + text)["input_ids"] for text in TEXTS] for p in ("where could this be: ", "a case: ")]
+        labels, expected = torch.eye(2)[[0, 0, 1, 1]], 0.0
+        for i in range(4):
+            others = [j for j in range(4) if j != i]
+            expected -= model.matcher(queries[[i]], examples[others], labels[others])[0, labels[i].argmax()] / 4
+        torch.testing.assert_close(_loss(model, *ids, labels, 0), expected, rtol=0, atol=1e-5)
 
 
 def test_the_loss_falls_and_the_model_stays_as_it_was(model, data):
@@ -41,7 +65,7 @@ def test_the_loss_falls_and_the_model_stays_as_it_was(model, data):
     labels = torch.eye(4)[[support.classes.index(label) for label in support.labels]]
     adapted = adapt_encoder(model, support, False, EncoderAdaptation(rounds=10, learning_rate=1e-3, token_dropout=0.0))
     with torch.no_grad():
-        assert _loss(adapted, ids, labels, 0) < 0.2 * _loss(model, ids, labels, 0)
+        assert _loss(adapted, ids, ids, labels, 0) < 0.2 * _loss(model, ids, ids, labels, 0)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     frozen = adapted.encoder.embeddings.word_embeddings.weight
     assert torch.equal(frozen, model.encoder.embeddings.word_embeddings.weight)

@@ -40,6 +40,21 @@ def test_separate_encoders_adapt_on_queries(encoder_folder):
     torch.testing.assert_close(clf._state.queries[:4], model.embed(list(clf.support.texts)))
 
 
+def test_an_example_that_is_left_out_is_asked_with_the_prompt_of_queries(encoder_folder):
+    model = MatchingNetwork.from_encoder(encoder_folder, query_prompt="where could this be: ", context="none")
+    large = FewShotClassifier(model, label_names=False, large_size=1, search="exact", precision="float32")
+    large.fit(TEXTS, LABELS)
+    texts, classes = large.support.texts, large.support.classes
+    for row, found in enumerate(large._state.held_out.log_probs[0]):
+        others = [i for i in range(4) if i != row]
+        examples = model.embed([texts[i] for i in others], support=True)
+        labels = torch.eye(2)[[classes.index(large.support.labels[i]) for i in others]]
+        expected = model.matcher(model.embed([texts[row]]), examples, labels)[0].detach()
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    small = FewShotClassifier(model, adaptation="memory").fit(TEXTS, LABELS)
+    torch.testing.assert_close(small._state.queries[:4], model.embed(list(small.support.texts)))
+
+
 def test_what_is_known_is_not_encoded_again(model, encoded):
     clf = FewShotClassifier(model).fit(TEXTS, LABELS)
     assert sorted(encoded) == sorted([*TEXTS, "track", "refund"])
