@@ -19,6 +19,7 @@ from fewtext.inference.explanation import Explanation, explained
 from fewtext.inference.labels import label_shares
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Answers, Memory
+from fewtext.models.layers import weights_sample
 
 Prediction = dict[str, Any]
 
@@ -36,16 +37,20 @@ class Answering(Editing):
 
     @property
     def fingerprint(self) -> str:
-        """What the answers depend on, as 16 hexadecimal digits: examples, names, weights and adaptation."""
+        """What the answers depend on, as 16 hexadecimal digits: examples, names, weights, adaptation and abstaining."""
         state = self._ready()
         support, confidence = state.support, state.confidence
-        names = [[str(label), name] for label, name in support.names.items()]
+        names = [[str(label), support.names[label], support.descriptions.get(label)] for label in support.classes]
+        abstaining = [self.abstain, self.abstain_by, *(round(threshold, 2) for threshold in confidence.thresholds)]
         fitted = [state.named, state.is_adapted, confidence.n, round(confidence.temperature, 2)]
         if state.is_adapted:
             fitted += [state.spelling is not None, *(round(share, 2) for share in state.shares)]
-        told = [list(support.ids), names, sorted(support.descriptions.values()), fitted]
+        if state.searched is not None:
+            fitted += [state.searched.precision, state.searched.index is not None]
+        told = [list(support.ids), names, abstaining, fitted]
         weights = [] if state.weights is None else state.weights.tolist()
-        return hashlib.sha256(json.dumps([told, weights]).encode()).hexdigest()[:16]
+        matching = weights_sample(state.model.matcher).tolist()
+        return hashlib.sha256(json.dumps([told, weights, matching]).encode()).hexdigest()[:16]
 
     @property
     def memory(self) -> Memory | LargeMemory:

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from fewtext.inference.index import VectorIndex
 from fewtext.inference.large_memory import BLOCK, LargeMemory
-from fewtext.inference.rows import Rows, Vectors, class_numbers, some_vectors
+from fewtext.inference.rows import Rows, class_numbers, some_vectors
 from fewtext.inference.support import SupportSet
 from fewtext.models.matching import Matcher
 from fewtext.models.modeling import MatchingNetwork
@@ -107,9 +107,7 @@ def _made(memory: LargeMemory, by_index: bool) -> LargeMemory:
     sample = memory.directions(some_vectors(memory.vectors, chosen))
     index = None
     if by_index:
-        first = memory.vectors.pieces[0]
-        assert isinstance(first, Vectors)
-        index = VectorIndex.learned(sample, n, first.precision)
+        index = VectorIndex.learned(sample, n, memory.precision)
     sums = torch.zeros_like(memory.sums)
     with tqdm(total=n, desc="Indexing the examples", unit="example", delay=2, disable=not by_index) as bar:
         for numbers, directions in memory.blocks():

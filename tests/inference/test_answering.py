@@ -14,6 +14,11 @@ from sklearn.preprocessing import FunctionTransformer
 
 from fewtext.inference.classifier import FewShotClassifier
 
+EXAMPLES = (
+    ["where is it", "not here yet", "money back", "a return"],
+    ["track", "track", "refund", "refund"],
+)
+
 
 @pytest.fixture
 def data(intents):
@@ -158,3 +163,34 @@ def test_a_description_is_told_from_a_name(minilm, data):
     [described] = [item for item in clf.explain("hello").evidence if item.is_description]
     assert (described.text, described.label, described.is_name) == ("a sentence about it", label, True)
     assert "a sentence about it (description)" in str(clf.explain("a sentence about it"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda clf: clf.set_params(abstain="auto"),
+        lambda clf: clf.set_params(abstain_by="margin"),
+        lambda clf: clf.fit(*EXAMPLES, unknown=["what is the weather like", "play some jazz"]),
+        lambda clf: clf.network.matcher.log_temperature.data.add_(1e-3),
+        lambda clf: clf.describe("refund", "money comes back"),
+        lambda clf: clf.set_params(large_size=1, search="exact", precision="float32").fit(*EXAMPLES),
+    ],
+)
+def test_the_fingerprint_tells_all_that_answers_depend_on(model, change):
+    clf = FewShotClassifier(model).fit(*EXAMPLES)
+    told = clf.fingerprint
+    change(clf)
+    assert clf.fingerprint != told
+
+
+def test_the_fingerprint_tells_how_a_large_support_set_is_kept(model):
+    def told(**settings):
+        return FewShotClassifier(model, large_size=1, **settings).fit(*EXAMPLES).fingerprint
+
+    assert len({told(search="exact", precision=kind) for kind in ("float32", "float16", "int8")}) == 3
+
+
+def test_the_fingerprint_does_not_depend_on_what_came_first(model, tmp_path):
+    clf = FewShotClassifier(model).fit(*EXAMPLES).rename("track", "a parcel").describe("refund", "money comes back")
+    clf.save_pretrained(tmp_path)
+    assert FewShotClassifier.from_pretrained(tmp_path).fingerprint == clf.fingerprint
