@@ -174,14 +174,14 @@ def _loss(
     labels = labels[:, labels.sum(0) > 0].to(model.device)
     alone = labels[:, labels.gt(0).sum(0) == 1].sum(1) > 0  # texts that are the only one of a class
     assert model.tokenizer is not None
-    asked, shown = (
-        [part.to(model.device) for part in pad_ids(list(own), model.tokenizer.pad_token_id or 0)]
-        for own in (ids, example_ids)
-    )
+    pad_id = model.tokenizer.pad_token_id or 0
+    asked, shown = ([part.to(model.device) for part in pad_ids(list(own), pad_id)] for own in (ids, example_ids))
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda"):
         queries = encode_for_training(model, *asked)
         examples = queries if model.embeds_alike else encode_for_training(model, *shown, support=True)
-        second = _second_views(model, *(part[alone] for part in shown), seed) if bool(alone.any()) else examples[:0]
+        second = examples[:0]
+        if bool(alone.any()):
+            second = _second_views(model, shown[0][alone], shown[1][alone], seed)
     queries, examples, second = queries.float(), examples.float(), second.float()
     m = len(labels)
     everything = torch.cat([examples, second])

@@ -17,6 +17,7 @@ from fewtext.inference.confidence import Confidence, check_abstain
 from fewtext.inference.editing import Editing
 from fewtext.inference.explanation import Explanation, explained
 from fewtext.inference.labels import label_shares
+from fewtext.inference.large import precision_of
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Answers, Memory
 from fewtext.models.layers import weights_sample
@@ -37,16 +38,16 @@ class Answering(Editing):
 
     @property
     def fingerprint(self) -> str:
-        """What the answers depend on, as 16 hexadecimal digits: examples, names, weights, adaptation and abstaining."""
+        """What the answers depend on, as 16 hexadecimal digits: examples, names, weights, adaptation, abstaining."""
         state = self._ready()
         support, confidence = state.support, state.confidence
         names = [[str(label), support.names[label], support.descriptions.get(label)] for label in support.classes]
         abstaining = [self.abstain, self.abstain_by, *(round(threshold, 2) for threshold in confidence.thresholds)]
-        fitted = [state.named, state.is_adapted, confidence.n, round(confidence.temperature, 2)]
+        fitted: list[Any] = [state.named, state.is_adapted, confidence.n, round(confidence.temperature, 2)]
         if state.is_adapted:
             fitted += [state.spelling is not None, *(round(share, 2) for share in state.shares)]
         if state.searched is not None:
-            fitted += [state.searched.precision, state.searched.index is not None]
+            fitted += [precision_of(state.searched.vectors), state.searched.index is not None]
         told = [list(support.ids), names, abstaining, fitted]
         weights = [] if state.weights is None else state.weights.tolist()
         matching = weights_sample(state.model.matcher).tolist()

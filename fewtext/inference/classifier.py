@@ -36,6 +36,8 @@ ADAPTATIONS = (None, "memory", "encoder")
 class FewShotClassifier(Answering, Adapting, Similarity, Publishing, Estimator):
     """Classify text from a handful of labelled examples; an estimator of scikit-learn.
 
+    Several threads may ask one classifier at once. Changes (`fit`, `add`, `adapt`, ...) are for one thread at a time.
+
     Args:
         model: The Matching Network, or a name as in `from_pretrained`; None is `fewtext/minilm`.
         label_names: Whether class names count as examples; `auto` where nine in ten of them are words.

@@ -11,8 +11,8 @@ from fewtext.inference.cache import VectorCache
 from fewtext.inference.embedded import embedded
 from fewtext.inference.labels import Label, ordered_classes
 from fewtext.inference.large import LargeSettings
+from fewtext.inference.pieces import OneClass
 from fewtext.inference.repeats import warn_repeated
-from fewtext.inference.rows import OneClass
 from fewtext.inference.state import State
 from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
@@ -86,7 +86,12 @@ class Editing:
 
     def update(self, example_id: str, text: str | None = None, label: Any = None) -> Self:
         """Change the text or the label of an example; it keeps its id. Raises `KeyError` if there is none."""
-        self._remember(self._support().update(example_id, text, label))
+        support = self._support()
+        changed = support.changed(example_id, text, label)
+        if support.is_large:  # before anything is encoded
+            OneClass.of(changed.shares)
+        changed = embedded(self.network, changed, self.label_names, known=support)
+        self._remember(support.replaced(example_id, changed))
         return self
 
     def rename(self, old: Label, new: Label) -> Self:

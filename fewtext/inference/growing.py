@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 from tqdm.auto import tqdm
 
 from fewtext.inference.index import VectorIndex
+from fewtext.inference.large import precision_of
 from fewtext.inference.large_memory import BLOCK, LargeMemory
 from fewtext.inference.rows import Rows, class_numbers, some_vectors
 from fewtext.inference.support import SupportSet
@@ -39,7 +40,9 @@ def large_memory(
     """
     unmade = _unmade(model, support, named)
     if known is not None and (known.index is not None) == by_index and _comes_from(unmade, known):
-        return _grown(unmade, known)
+        grown = _grown(unmade, known)
+        if grown is not None:
+            return grown
     if model.matcher.context.support_lstm is not None:
         warnings.warn(
             f"the {len(support):,} examples are matched by centering alone, without full context, whose LSTMs would "
@@ -107,7 +110,7 @@ def _made(memory: LargeMemory, by_index: bool) -> LargeMemory:
     sample = memory.directions(some_vectors(memory.vectors, chosen))
     index = None
     if by_index:
-        index = VectorIndex.learned(sample, n, memory.precision)
+        index = VectorIndex.learned(sample, n, precision_of(memory.vectors))
     sums = torch.zeros_like(memory.sums)
     with tqdm(total=n, desc="Indexing the examples", unit="example", delay=2, disable=not by_index) as bar:
         for numbers, directions in memory.blocks():
@@ -138,15 +141,15 @@ def _comes_from(memory: LargeMemory, known: LargeMemory) -> bool:
 
 
 @torch.inference_mode()
-def _grown(memory: LargeMemory, known: LargeMemory) -> LargeMemory:
-    """Take over mean, sums and index; add what came, and take away what went."""
+def _grown(memory: LargeMemory, known: LargeMemory) -> LargeMemory | None:
+    """Take over mean, sums and index; add what came, and take away what went; None where others were faster."""
     whole = known.vectors.whole
     new, gone = np.arange(whole, memory.vectors.whole), _gone(known.vectors, memory.vectors)
     changed = known.changed + len(new) + len(gone)
     memory = replace(memory, mean=known.mean, covariance=known.covariance, made_of=known.made_of, changed=changed)
     directions = memory.directions(some_vectors(Rows(memory.vectors.pieces), new))
-    if known.index is not None:
-        known.index.add(directions, new)
+    if known.index is not None and not known.index.add(directions, new, end=whole):
+        return None
     sums = _grown_sums(memory, known, new, gone, directions) if _keeps_labels(memory, known) else _sums(memory)
     return replace(memory, sums=sums, index=known.index)
 

@@ -90,14 +90,21 @@ class VectorIndex:
         """Return from how many vectors the lists for `n` are learned."""
         return min(n, POINTS_A_LIST * 2 * isqrt(n))
 
-    def add(self, vectors: Tensor, numbers: NDArray[np.int64]) -> None:
-        """Add vectors `(n, dim)` of numbers that are all new."""
+    def add(self, vectors: Tensor, numbers: NDArray[np.int64], end: int | None = None) -> bool:
+        """Add vectors `(n, dim)` of numbers that are all new.
+
+        Returns:
+            False, and nothing is added, where it does not end at `end`: another classifier has added to it.
+        """
         if not len(numbers):
-            return
+            return True
         with self._lock:
+            if end not in (None, self.end):
+                return False
             self._read()
             self._index.add_with_ids(vectors.numpy(), numbers)
             self.end = int(numbers.max()) + 1
+        return True
 
     def _read(self) -> None:
         """Take the lists of a map into memory: from the map, for the file may be that of another save by now."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from torch import Tensor
 
+from fewtext.inference.examples import COLUMNS
 from fewtext.inference.index import faiss_is_installed
 from fewtext.inference.labels import Shares
-from fewtext.inference.rows import PRECISIONS, OneClass, Rows, Strings, Vectors, some_vectors
+from fewtext.inference.pieces import PRECISIONS, OneClass, Strings, Vectors
+from fewtext.inference.rows import Rows, some_vectors
 
 if TYPE_CHECKING:
     from fewtext.inference.support import SupportSet
@@ -20,6 +23,9 @@ LARGE = 50_000
 """Examples from which a support set is large, where each has one class."""
 
 SEARCHES = ("auto", "exact", "index")
+
+MOST_PIECES = 64
+"""Pieces of a column, of which every change makes one, before all but the first are joined."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,13 @@ def too_large(n_examples: int, what: str) -> ValueError:
     )
 
 
+def precision_of(vectors: Rows[Tensor]) -> str:
+    """Return in what a column of vectors is kept."""
+    first = vectors.pieces[0]
+    assert isinstance(first, Vectors)
+    return first.precision
+
+
 def reduced(support: SupportSet) -> SupportSet:
     """Return a support set as tuples and a tensor, in the canonical order."""
     if not support.is_large:
@@ -88,9 +101,9 @@ def reduced(support: SupportSet) -> SupportSet:
 
 
 def enlarged(support: SupportSet, precision: str) -> SupportSet:
-    """Return an embedded support set of one class an example in columns."""
+    """Return an embedded support set of one class an example in columns, without what went where that is the most."""
     if isinstance(support.vectors, Rows):
-        return support
+        return _each(support, Rows.gathered) if support.vectors.whole > 2 * len(support) else support
     assert support.vectors is not None
     vectors = Rows((Vectors.of(some_vectors(support.vectors, np.arange(len(support))).cpu(), precision),))
     return replace(
@@ -100,3 +113,14 @@ def enlarged(support: SupportSet, precision: str) -> SupportSet:
         ids=Rows((Strings(pa.array(support.ids, pa.large_string())),)),
         vectors=vectors,
     )
+
+
+def in_few_pieces(support: SupportSet) -> SupportSet:
+    """Return a large support set with the pieces of its columns joined where there are many; no row moves."""
+    assert isinstance(support.vectors, Rows)
+    return _each(support, Rows.in_two_pieces) if len(support.vectors.pieces) > MOST_PIECES else support
+
+
+def _each(support: SupportSet, change: Callable[[Rows[Any]], Rows[Any]]) -> SupportSet:
+    columns: dict[str, Any] = {name: change(getattr(support, name)) for name in (*COLUMNS, "vectors")}
+    return replace(support, **columns)

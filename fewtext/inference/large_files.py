@@ -16,7 +16,8 @@ from fewtext.folders import INDEX_FILE, TABLE_FILE, VECTORS_FILE
 from fewtext.inference.index import VectorIndex
 from fewtext.inference.labels import Label
 from fewtext.inference.large_memory import LargeMemory
-from fewtext.inference.rows import OneClass, Rows, Strings, Vectors
+from fewtext.inference.pieces import OneClass, Strings, Vectors
+from fewtext.inference.rows import Rows
 from fewtext.inference.support import SupportSet
 
 OF_MEMORY = ("mean", "sums", "covariance")

@@ -17,7 +17,7 @@ from fewtext.inference.index import VectorIndex
 from fewtext.inference.keys import KEY_TEMPERATURE
 from fewtext.inference.labels import Label
 from fewtext.inference.memory import Answers
-from fewtext.inference.rows import Rows, Vectors, some_vectors
+from fewtext.inference.rows import Rows, some_vectors
 from fewtext.models.attention import vote_of_sums
 from fewtext.models.matching import SCORES, Matcher
 
@@ -145,13 +145,6 @@ class LargeMemory:
         for start in range(0, len(kept), BLOCK):
             rows = np.arange(start, min(start + BLOCK, len(kept)))
             yield kept[rows], self.directions(some_vectors(self.vectors, rows))
-
-    @property
-    def precision(self) -> str:
-        """In what the examples are kept."""
-        first = self.vectors.pieces[0]
-        assert isinstance(first, Vectors)
-        return first.precision
 
     @property
     def _block(self) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
@@ -14,27 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fewtext.inference.labels import Label, Shares
+from fewtext.inference.pieces import OneClass, Piece, Strings
 
 T = TypeVar("T", covariant=True)
-
-PRECISIONS = ("float32", "float16", "int8")
-"""In which vectors of a large support set are kept."""
-
-
-class Piece(Protocol[T]):
-    """A part of a column."""
-
-    def __len__(self) -> int:
-        """Number of its rows."""
-        ...
-
-    def take(self, rows: NDArray[np.int64]) -> Sequence[T]:
-        """Return some of its rows."""
-        ...
-
-    def more(self, values: Any) -> Piece[T]:
-        """Return a piece of the same kind."""
-        ...
 
 
 class Rows(Sequence[T], Generic[T]):
@@ -109,113 +91,25 @@ class Rows(Sequence[T], Generic[T]):
 
     def extended(self, values: Any) -> Rows[T]:
         """Return the column with more values, as one more piece of the kind of its first."""
+        if isinstance(values, Rows):
+            values = values.take(np.arange(len(values)))
         piece = self.pieces[0].more(values)
         more = np.arange(self.whole, self.whole + len(piece))
         kept = None if self._kept is None else np.concatenate([self._kept, more])
         return Rows((*self.pieces, piece), kept)
 
+    def in_two_pieces(self) -> Rows[T]:
+        """Return the same column with all that came after the first piece as one."""
+        first, second, *rest = self.pieces
+        return Rows((first, second.followed(rest)), self._kept)
+
+    def gathered(self) -> Rows[T]:
+        """Return what is kept as a whole column of one piece."""
+        first, *rest = self.pieces
+        return Rows((first.followed(rest).some(self.kept),))
+
     def _start(self, home: int) -> int:
         return int(self.ends[home]) - len(self.pieces[home])
-
-
-class Strings(Piece[str]):
-    """Texts or ids in an Arrow array, which may be a map of a file."""
-
-    def __init__(self, array: pa.Array) -> None:
-        self.array = array
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def take(self, rows: NDArray[np.int64]) -> Sequence[str]:
-        """Return some of the strings."""
-        found: list[str] = self.array.take(pa.array(rows)).to_pylist()
-        return found
-
-    def more(self, values: Sequence[str]) -> Strings:
-        """Return other strings as a piece."""
-        return Strings(pa.array(list(values), pa.large_string()))
-
-
-class OneClass(Piece[Shares]):
-    """What examples say that have one class each: the number of the class, and the labels by number."""
-
-    def __init__(self, numbers: NDArray[np.int32], labels: Sequence[Label]) -> None:
-        self.numbers = numbers
-        self.labels = list(labels)
-        self._shares: list[Shares] = [{label: 1.0} for label in labels]
-
-    @classmethod
-    def of(cls, shares: Iterable[Shares]) -> OneClass:
-        """Return what examples of one class each say; raises `ValueError` for one that says several."""
-        own = [only_class(row, i) for i, row in enumerate(shares)]
-        labels = list(dict.fromkeys(own))
-        column = {label: number for number, label in enumerate(labels)}
-        return cls(np.fromiter((column[label] for label in own), np.int32, len(own)), labels)
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def take(self, rows: NDArray[np.int64]) -> Sequence[Shares]:
-        """Return some of them, as a support set holds them."""
-        return [self._shares[number] for number in self.numbers[rows].tolist()]
-
-    def more(self, values: Iterable[Shares]) -> OneClass:
-        """Return other examples as a piece."""
-        return OneClass.of(values)
-
-
-def only_class(shares: Shares, row: int) -> Label:
-    """Return the one class of an example; raises `ValueError`, naming the row, where it has several."""
-    if len(shares) != 1 or 1.0 not in shares.values():
-        raise ValueError(
-            f"row {row} says {dict(shares)!r}; this support set is large, so its examples have one class each: "
-            "fit with a large_size above their number to give several labels or distributions."
-        )
-    return next(iter(shares))
-
-
-class Vectors(Piece[Tensor]):
-    """Embeddings, in the precision in which they are kept; `take` gives single precision.
-
-    Args:
-        stored: `(n, dim)`, of kind float32, float16 or int8; may be a map of a file.
-        scales: `(n,)` what a row of int8 is multiplied by.
-    """
-
-    def __init__(self, stored: Tensor, scales: Tensor | None = None) -> None:
-        self.stored = stored
-        self.scales = scales
-
-    @classmethod
-    def of(cls, vectors: Tensor, precision: str) -> Vectors:
-        """Return vectors in a precision.
-
-        >>> Vectors.of(torch.tensor([[1.0, -0.5]]), "int8").stored
-        tensor([[127, -64]], dtype=torch.int8)
-        """
-        if precision != "int8":
-            return cls(vectors.to(getattr(torch, precision)))
-        scales = vectors.abs().amax(-1).clamp_min(torch.finfo(torch.float32).tiny) / 127
-        return cls((vectors / scales[:, None]).round().to(torch.int8), scales)
-
-    def __len__(self) -> int:
-        return len(self.stored)
-
-    def take(self, rows: NDArray[np.int64]) -> Tensor:  # type: ignore[override]  # a tensor is a sequence of rows
-        """Return some of the vectors, `(n, dim)`."""
-        own = torch.from_numpy(rows)
-        found = self.stored[own].float()
-        return found if self.scales is None else found * self.scales[own, None]
-
-    def more(self, values: Tensor | Rows[Tensor]) -> Vectors:
-        """Return other vectors as a piece, in the same precision."""
-        return Vectors.of(some_vectors(values, np.arange(len(values))).cpu(), self.precision)
-
-    @property
-    def precision(self) -> str:
-        """What they are kept in."""
-        return str(self.stored.dtype).removeprefix("torch.")
 
 
 def some_vectors(vectors: Tensor | Rows[Tensor], wanted: NDArray[np.int64]) -> Tensor:

@@ -19,10 +19,10 @@ from fewtext.inference.embedded import embedded
 from fewtext.inference.growing import large_memory
 from fewtext.inference.held_out import HeldOut, leave_each_out, leave_one_out, some_examples
 from fewtext.inference.keys import KEY_PENALTY, LEARNED_KEY_PENALTY, ClassKeys
-from fewtext.inference.large import BY_DEFAULT, LargeSettings, enlarged, reduced, too_large
+from fewtext.inference.large import BY_DEFAULT, LargeSettings, enlarged, in_few_pieces, reduced, too_large
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Answers, Memory
-from fewtext.inference.rows import rows_among, some_vectors
+from fewtext.inference.rows import Rows, rows_among, some_vectors
 from fewtext.inference.spelling import Spelling, n_grams
 from fewtext.inference.stacking import KEYS_ALONE, LEARNED_SHARES
 from fewtext.inference.support import SupportSet
@@ -93,6 +93,9 @@ class State:
             return cls(model, reduced(support), named, large, weights=weights)
         support = enlarged(support, large.precision)
         memory = large_memory(model, support, named, large.by_index, known)
+        support = in_few_pieces(support)
+        assert isinstance(support.vectors, Rows)
+        memory = replace(memory, vectors=support.vectors)
         return cls(model, support, named, large, weights=weights, searched=memory)
 
     @classmethod

@@ -119,20 +119,30 @@ class SupportSet(Examples):
         """Return the support set without some examples; a class whose last one goes, goes too unless described."""
         rows = self.rows_of_ids(ids)
         less = self._rows(np.delete(np.arange(len(self)), rows))
-        touched = {c for i in rows for c in self.shares[i]}
-        left = less.classes_with_examples | set(self.descriptions)
-        return replace(less, **self._classes(set(self.names) - (touched - left)))
+        return less._without_emptied({c for i in rows for c in self.shares[i]})
 
     def update(self, example_id: str, text: str | None = None, label: Any = None) -> SupportSet:
         """Return the support set with another text or label for an example, which keeps its id.
 
-        A new text has no embedding, so the others lose theirs too; a classifier embeds only what is new.
+        A class whose last example gets another label goes, unless described. A new text has no embedding, so the
+        others lose theirs too; a classifier embeds only what is new.
         """
+        return self.replaced(example_id, self.changed(example_id, text, label))
+
+    def replaced(self, example_id: str, other: SupportSet) -> SupportSet:
+        """Return the support set with the examples of another in place of one."""
+        [row] = self.rows_of_ids([example_id])
+        whole = self._rows(np.delete(np.arange(len(self)), row)).merge(other)
+        new = {label for shares in other.shares for label in shares}
+        return whole._without_emptied(set(self.shares[row]) - new)
+
+    def changed(self, example_id: str, text: str | None = None, label: Any = None) -> SupportSet:
+        """Return one example alone, with another text or label, and its id."""
         [row] = self.rows_of_ids([example_id])
         given = self.labels[row] if label is None else label
         own = self.texts[row]
         new = self.create([text if text is not None else own or "left out"], [given])
-        changed = replace(
+        return replace(
             new,
             texts=new.texts if text is not None else (own,),
             ids=(example_id,),
@@ -142,7 +152,6 @@ class SupportSet(Examples):
             else None,
             order_keys=(),
         )
-        return self._rows(np.delete(np.arange(len(self)), row)).merge(changed)
 
     def rename(self, old: Label, new: Label) -> SupportSet:
         """Return the support set with another label for a class; raises `ValueError` if there is one of that name."""
@@ -162,6 +171,11 @@ class SupportSet(Examples):
         """Return the support set with a sentence about a class, which may be new."""
         no_vectors = None if self.vectors is None else some_vectors(self.vectors, np.arange(0))
         return self.merge(replace(self.create(descriptions={label: description}), vectors=no_vectors))
+
+    def _without_emptied(self, touched: set[Label]) -> SupportSet:
+        """Return it without those of the touched classes that have neither an example nor a description."""
+        gone = touched and touched - self.classes_with_examples - set(self.descriptions)
+        return replace(self, **self._classes(set(self.names) - gone)) if gone else self
 
     def _classes(self, kept: set[Label]) -> dict[str, Any]:
         return {

@@ -35,7 +35,9 @@ def test_the_loss_is_that_of_each_text_asked_of_the_others(encoder_folder, conte
 
 
 def test_texts_are_read_with_their_prompts(encoder_folder, monkeypatch):
-    model = MatchingNetwork.from_encoder(encoder_folder, query_prompt="where could this be: ", support_prompt="a case: ")
+    model = MatchingNetwork.from_encoder(
+        encoder_folder, query_prompt="where could this be: ", support_prompt="a case: "
+    )
     read = []
 
     def loss(model, *read_now):
@@ -50,7 +52,9 @@ def test_texts_are_read_with_their_prompts(encoder_folder, monkeypatch):
         assert set(map(tuple, ids)) == prompted
     with torch.no_grad():
         queries, examples = model.embed(list(TEXTS)), model.embed(list(TEXTS), support=True)
-        ids = [[model.tokenizer(p + text)["input_ids"] for text in TEXTS] for p in ("where could this be: ", "a case: ")]
+        ids = [
+            [model.tokenizer(p + text)["input_ids"] for text in TEXTS] for p in ("where could this be: ", "a case: ")
+        ]
         labels, expected = torch.eye(2)[[0, 0, 1, 1]], 0.0
         for i in range(4):
             others = [j for j in range(4) if j != i]

@@ -1,12 +1,14 @@
 """A large support set that changes, against one made anew."""
 
+import copy
 from importlib.util import find_spec
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 
 import numpy as np
 import pytest
 import torch
 
+from fewtext.inference import growing
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.inference.index import VectorIndex
 from fewtext.inference.support import SupportSet
@@ -75,6 +77,32 @@ def test_two_that_grow_from_one_do_not_mix(encoder_folder, data):
     assert clf.explain("mine alone").evidence[0].text == "mine alone"
     assert other.explain("theirs alone").evidence[0].text == "theirs alone"
     assert len(other.predict(texts)) == len(texts)
+
+
+@pytest.mark.skipif(find_spec("faiss") is None, reason="extra faiss")
+def test_two_threads_that_grow_from_one_at_the_same_moment_do_not_mix(encoder_folder, data, monkeypatch):
+    clf = made(encoder_folder, data, "index")
+    one, other, both = copy.copy(clf), copy.copy(clf), Barrier(2)
+    comes_from = growing._comes_from
+
+    def together(*memories):
+        found = comes_from(*memories)
+        both.wait(timeout=60)  # both have looked before either adds
+        return found
+
+    monkeypatch.setattr(growing, "_comes_from", together)
+    threads = [
+        Thread(target=own.add, args=([f"{label} alone {i}" for i in range(8)], label))
+        for own, label in ((one, "mine"), (other, "theirs"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert one.memory.index is not other.memory.index
+    for own, label in ((one, "mine"), (other, "theirs")):
+        assert own.memory.index.end == len(own.support) == len(clf.support) + 8
+        assert own.explain(f"{label} alone 3").evidence[0].text == f"{label} alone 3"
 
 
 @pytest.mark.parametrize("search", SEARCHES)
@@ -170,3 +198,32 @@ def test_coming_and_going_makes_it_anew_too(encoder_folder, data, search):
     for step in range(3):
         clf.remove(ids=list(clf.support.ids)[: n // 15]).add([f"step {step} {i}" for i in range(n // 15)], "new")
     assert clf.memory.changed <= 0.25 * clf.memory.made_of and clf.memory.made_of == len(clf.support)
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_many_changes_leave_few_pieces_and_little_of_what_went(encoder_folder, data, search, monkeypatch):
+    monkeypatch.setattr("fewtext.inference.large.MOST_PIECES", 8)
+    clf, n = made(encoder_folder, data, search), len(data[0])
+    for i in range(n + 40):
+        clf.add([f"a text that comes and goes {i}"], "new")
+        clf.remove("new")
+        assert len(clf.support.vectors.pieces) <= 9 and clf.support.vectors.whole <= 2 * n + 1
+    clf.add(["a text that stays"], "new")
+    expected = made(encoder_folder, data, search).add(["a text that stays"], "new")
+    vectors = clf.network.embed(data[0][::7])
+    torch.testing.assert_close(clf.memory.exact().answer(vectors).log_probs, expected.memory.answer(vectors).log_probs)
+    assert clf.explain("a text that stays").evidence[0].text == "a text that stays"
+    for name in ("texts", "labels"):
+        assert list(getattr(clf.support, name)) == list(getattr(expected.support, name))
+
+
+def test_another_text_of_an_example_is_all_that_is_encoded(encoder_folder, data, encoded, tmp_path):
+    clf = made(encoder_folder, data, "exact")
+    clf.save_pretrained(tmp_path, include_texts=False)
+    for one in (clf, FewShotClassifier.from_pretrained(tmp_path)):
+        encoded.clear()
+        number, label = one.support.ids[3], one.support.labels[3]
+        one.update(number, text="quite another text")
+        assert encoded == ["quite another text"] and one.support.texts[-1] == "quite another text"
+        assert one.support.ids[-1] == number and one.support.labels[-1] == label
+        assert one.explain("quite another text").evidence[0].id == number

@@ -5,11 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fewtext.inference.pieces import OneClass, Strings, Vectors
 from fewtext.inference.rows import (
-    OneClass,
     Rows,
-    Strings,
-    Vectors,
     class_numbers,
     joined,
     relabelled_column,
@@ -39,6 +37,10 @@ def test_a_column_is_what_a_list_would_be(pieces, chosen, more):
     assert rows_among(column, {"a", "b"}).tolist() == [i for i, one in enumerate(expected) if one in ("a", "b")]
     with pytest.raises(IndexError):
         column[len(expected)]
+    assert list(column.gathered()) == expected and column.gathered().is_whole
+    if len(column.pieces) > 1:
+        few = column.in_two_pieces()
+        assert list(few) == expected and len(few.pieces) == 2 and few.kept.tolist() == column.kept.tolist()
 
 
 def test_columns_are_joined_whatever_they_are():

@@ -154,3 +154,12 @@ def test_a_label_changes_where_the_texts_were_left_out():
     assert changed.texts == ("", "") and torch.equal(
         changed.vectors[list(changed.ids).index(bare.ids[0])], torch.eye(2)[0]
     )
+
+
+def test_a_class_whose_last_example_gets_another_label_goes_unless_described():
+    support = SupportSet.create(["a b", "c d", "e f"], ["one", "one", "other"])
+    number = support.ids[support.labels.index("other")]
+    assert support.update(number, label="one").classes == ("one",)
+    assert support.update(number, text="g h").classes == ("one", "other")
+    assert support.describe("other", "a sentence").update(number, label="one").classes == ("one", "other")
+    assert support.update(number, label="new").classes == ("new", "one")
