@@ -160,6 +160,8 @@ def test_what_is_there_counts_for_the_texts_that_it_holds(recipe, words, tmp_pat
     assert len(first) == 3
     actor(share)
     assert [chunk.stat().st_mtime_ns for chunk in sorted(output.iterdir())] == first
+    (output / "one.csv.00001.parquet").write_bytes(b"")  # the power went
+    assert actor(share)["error"] == "" and pq.read_metadata(output / "one.csv.00001.parquet").num_rows
     (output / ".one.csv.00007.parquet.killed.partial").touch()
     texts = [*(f"table {row}" for row in range(30)), "a seat", *(f"table {row}" for row in range(45, 60))]
     file.write_text("text\n" + "".join(f"{text}\n" for text in texts))
@@ -172,6 +174,17 @@ def test_what_is_there_counts_for_the_texts_that_it_holds(recipe, words, tmp_pat
     rows = pq.read_table(output).to_pylist()
     assert [(row["row"], row["text"]) for row in rows] == [pair for pair in enumerate(texts) for _ in range(2)]
     assert all(one["score"] + two["score"] == pytest.approx(1) for one, two in zip(rows[::2], rows[1::2], strict=True))
+
+
+def test_what_readers_of_folders_pass_over_is_not_classified(recipe, tmp_path):
+    names = ["a.csv", "of 2026/b.csv", "of=2025/c.csv", "_archive/d.csv", ".hidden/of 2026/e.csv", "_f.csv", "g.txt"]
+    for name in names:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text("text\na table\n")
+    find_files = recipe["find_files"]
+    found = find_files([str(tmp_path / "in")], str(tmp_path / "out"), None)
+    assert sorted(found) == ["a.csv", "of 2026/b.csv", "of=2025/c.csv"]
+    assert list(find_files([str(tmp_path / "in" / "_f.csv")], str(tmp_path / "out"), None)) == ["_f.csv"]
 
 
 def test_what_is_wrong_is_said_before_ray_starts(recipe, words, tmp_path, monkeypatch):

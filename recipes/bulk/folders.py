@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pyarrow import ArrowInvalid
 from pyarrow.parquet import ParquetFile
 
 from fewtext.data.sources import builder_of
@@ -27,8 +28,8 @@ def find_files(inputs: Iterable[str], output: str, text_column: str | None) -> d
             raise FileNotFoundError(f"input={path}: no such file or folder.")
         if Path(output).is_relative_to(path) or path.is_relative_to(output):
             raise ValueError(f"input={path} and output={output}: neither may be in the other.")
-        tables = (file for file in sorted(path.rglob("*")) if file.is_file() and builder_of(file))
-        found = [path] if path.is_file() else [file for file in tables if file.name[0] not in "._"]
+        tables = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if _counts(file, path)]
+        found = [file for file in tables if builder_of(file)]
         if not found:
             raise FileNotFoundError(f"input={path} holds no .parquet, .csv or .jsonl file.")
         files += found
@@ -36,6 +37,11 @@ def find_files(inputs: Iterable[str], output: str, text_column: str | None) -> d
         next(text_blocks(file, text_column, 1), None)
     root = os.path.commonpath([file.parent for file in files])
     return {str(file.relative_to(root)): file for file in files}
+
+
+def _counts(file: Path, path: Path) -> bool:
+    """Whether it is a file, and neither hidden nor in a hidden folder: readers of Parquet folders pass over these."""
+    return file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
 
 
 def claim(output: Path, stamp: str) -> None:
@@ -65,10 +71,13 @@ def chunk_name(name: str, number: int) -> str:
 
 
 def holds(chunk: Path, texts: list[str]) -> bool:
-    """Whether a chunk is there, with predictions for these texts."""
+    """Whether a chunk is there, whole, with predictions for these texts."""
     if not chunk.exists():
         return False
-    columns = ParquetFile(chunk).read(["row", "text"]).to_pydict()
+    try:
+        columns = ParquetFile(chunk).read(["row", "text"]).to_pydict()
+    except ArrowInvalid:  # what a machine that lost its power left
+        return False
     return list(dict(zip(columns["row"], columns["text"], strict=True)).values()) == texts
 
 
