@@ -139,11 +139,11 @@ class LargeMemory:
         center = self.matcher.context.center
         return normalize(vectors if center is None else center(vectors, self.mean), dim=-1)
 
-    def blocks(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Yield the numbers of the examples and their directions, a block at a time."""
         kept = self.vectors.kept
-        for start in range(0, len(kept), BLOCK):
-            rows = np.arange(start, min(start + BLOCK, len(kept)))
+        for start in range(0, len(kept), size):
+            rows = np.arange(start, min(start + size, len(kept)))
             yield kept[rows], self.directions(some_vectors(self.vectors, rows))
 
     @property
@@ -230,7 +230,7 @@ class LargeMemory:
         """Read all examples: the nearest of each query, and the sums of the classes, `(n_query, n_way)`."""
         scores, numbers = f.new_empty(len(f), 0), torch.empty(len(f), 0, dtype=torch.long)
         sums = f.new_zeros(len(self.sums), len(f))
-        for own, g in self.blocks():
+        for own, g in self.blocks(min(BLOCK, SCORES // len(f))):
             block = torch.from_numpy(own)
             cosines = g @ f.T
             sums.index_add_(0, self.numbers[block], self._term(cosines))

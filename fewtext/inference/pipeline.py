@@ -157,6 +157,10 @@ def _text_of(inputs: Any, place: str = "") -> str:
         raise TypeError(f"the pipeline got {inputs!r} ({kind}){place}; every text must be a string.")
     if not is_visible(text):
         raise ValueError(f"the pipeline got an empty text{place}; every text needs at least one visible character.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the pipeline got a text that is not valid Unicode{place} ({error}).") from error
     return text
 
 
@@ -247,7 +251,10 @@ def _classifier(
         raise TypeError(f"model is a {type(model).__name__}; give a folder, a Hub id, a classifier or a model.")
     network = classifier.network
     if tokenizer is not None:
-        network.tokenizer = lower_cased(tokenizer) if network.config.lower_case else tokenizer
+        if network.tokenizer is None:
+            network.tokenizer = lower_cased(tokenizer) if network.config.lower_case else tokenizer
+        elif tokenizer.get_vocab() != network.tokenizer.get_vocab():
+            raise ValueError("the model has another tokenizer, by which it reads its examples; leave tokenizer out.")
     return classifier, device
 
 

@@ -170,6 +170,9 @@ class State:
             state = state._keyed(as_learned=self.given_shares == LEARNED_SHARES)
         if self.before is not None:
             return replace(state, before=self.before.changed(support.without_vectors(), label_names, large))
+        if not (state.model.embeds_alike or state.support.has_texts):
+            warnings.warn("the texts were left out when it was saved: confidence stays that of before.", stacklevel=4)
+            return replace(state, stored=self.confidence)
         return replace(state, stored=self.confidence) if state.learned else state
 
     def learned_by(self, model: MatchingNetwork, label_names: bool | str) -> State:

@@ -52,14 +52,18 @@ class OnnxEncoder(nn.Module):
 
     Args:
         file: The file.
+        stamp: Its time and size when it was first opened, for copies.
 
     Raises:
         ImportError: onnxruntime is not installed.
-        ValueError: the file is damaged.
+        ValueError: the file is damaged, or no longer that of the stamp.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, stamp: tuple[int, int] | None = None) -> None:
         super().__init__()
+        self.stamp = _stamp(file)
+        if stamp not in (None, self.stamp):
+            raise _changed(file.parent)
         check_installed("onnxruntime")
         import onnxruntime
 
@@ -73,7 +77,7 @@ class OnnxEncoder(nn.Module):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and other processes open the file again: a session can be neither copied nor pickled."""
-        return type(self), (self.file,)
+        return type(self), (self.file, self.stamp)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the vectors of tokenized texts, `(n_texts, dim)`, on the device of their ids."""
@@ -99,7 +103,7 @@ class OnnxNetwork(MatchingNetwork):
         super().__init__(config, encoder, support_encoder)
         encoders = [module for module in (encoder, support_encoder) if module is not None]
         self.files = [module.file for module in encoders]
-        self.stamps = [_stamp(file) for file in self.files]
+        self.stamps = [module.stamp for module in encoders]
         for module in encoders if config.projection else []:
             del module.projection  # it is in the file
 
@@ -128,7 +132,7 @@ class OnnxNetwork(MatchingNetwork):
         """
         folder = self.files[0].parent
         if not self.is_from(folder):
-            raise ValueError(f"{folder} was changed or removed after this model was loaded from it; load it again.")
+            raise _changed(folder)
         Path(save_directory).mkdir(parents=True, exist_ok=True)
         for file in folder.iterdir():
             if file.name in OWN_FILES - SUPPORT_FILES or file.match(MODEL_PARTS):
@@ -148,6 +152,10 @@ class OnnxNetwork(MatchingNetwork):
         if mode:
             raise RuntimeError("an ONNX encoder cannot be trained or adapted; load it with backend='torch'.")
         return super().train(False)
+
+
+def _changed(folder: Path) -> ValueError:
+    return ValueError(f"{folder} was changed or removed after this model was loaded from it; load it again.")
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:

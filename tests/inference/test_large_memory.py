@@ -8,7 +8,9 @@ import pytest
 import torch
 from scipy.stats import norm
 
+from fewtext.inference import large_memory as module
 from fewtext.inference.classifier import FewShotClassifier
+from fewtext.inference.large_memory import LargeMemory
 from fewtext.models.modeling import MatchingNetwork
 
 SEARCHES = ["exact", pytest.param("index", marks=pytest.mark.skipif(find_spec("faiss") is None, reason="extra faiss"))]
@@ -135,3 +137,16 @@ def test_half_of_the_examples_away_are_as_if_they_had_never_come(encoder_folder,
     vectors = large.network.embed(queries)
     found = replace(half, sums=sums).answer(vectors).log_probs
     torch.testing.assert_close(found, again.memory.answer(vectors).log_probs, atol=1e-3, rtol=1e-4)
+
+
+def test_reading_all_takes_bounded_tables(encoder_folder, data, queries, monkeypatch):
+    _, large = classifiers(encoder_folder, data, "exact")
+    vectors = large.network.embed(queries)
+    expected = large.memory.answer(vectors).log_probs
+    monkeypatch.setattr(module, "NEAREST", 10)
+    monkeypatch.setattr(module, "SCORES", 600)
+    sizes = []
+    terms = LargeMemory._term
+    monkeypatch.setattr(LargeMemory, "_term", lambda self, scores: sizes.append(scores.numel()) or terms(self, scores))
+    torch.testing.assert_close(large.memory.answer(vectors).log_probs, expected)
+    assert max(sizes) <= 600 and len(sizes) > 10

@@ -1,5 +1,6 @@
 """The pipeline: the form of TextClassificationPipeline, the answers of FewShotClassifier."""
 
+import copy
 import json
 from types import GeneratorType
 
@@ -191,6 +192,11 @@ def test_models_that_are_loaded_already(model, classifier, encoder_folder):
     same(pipeline(TASK, model=model, tokenizer=tokenizer, support=PAIRS)(TEXTS), expected)
     same(pipeline(TASK, model=model, tokenizer=str(encoder_folder), support=PAIRS)(TEXTS), expected)
     same(pipeline(TASK, model=classifier)(TEXTS), expected)
+    another = copy.deepcopy(tokenizer)
+    another.add_tokens(["quite", "another"])
+    with pytest.raises(ValueError, match="the model has another tokenizer"):
+        pipeline(TASK, model=classifier, tokenizer=another)
+    assert classifier.network.tokenizer is not another
     other = pipeline(TASK, model=classifier, support=[("gladly", "yes"), ("never", "no")])
     assert other("never")[0]["label"] == "no" and "yes" not in classifier.classes_
     bare = AutoModel.from_pretrained(encoder_folder)
@@ -221,6 +227,7 @@ def test_what_cannot_be_classified(folder):
         ([["a", "b"]], TypeError, "must be a string"),
         ({"text": "a", "text_pair": "b"}, TypeError, "text_pair"),
         (["a", " "], ValueError, "empty text, row 1"),
+        (["a", "b \ud800"], ValueError, "not valid Unicode, row 1"),
     ):
         with pytest.raises(error, match=message):
             pipe(wrong)

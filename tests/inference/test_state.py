@@ -69,3 +69,18 @@ def test_names_count_where_they_are_words(model):
 
     assert named(LABELS, "auto") and not named([1, 1, 2, 2], "auto")
     assert named([1, 1, 2, 2], True) and not named(LABELS, False)
+
+
+@pytest.mark.parametrize("large_size", [50_000, 1])
+def test_without_texts_separate_encoders_keep_their_confidence_through_a_change(encoder_folder, tmp_path, large_size):
+    torch.manual_seed(0)
+    model = MatchingNetwork.from_encoder(encoder_folder, separate_encoders=True, context="none")
+    clf = FewShotClassifier(model, large_size=large_size, search="exact").fit(TEXTS, LABELS)
+    clf.save_pretrained(tmp_path, include_texts=False)
+    again = FewShotClassifier.from_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match="confidence stays that of before"):
+        again.add(["is it raining", "and tomorrow"], "weather").remove("refund")
+    assert again.confidence == clf.confidence
+    assert again.predict_proba(TEXTS).shape == (4, 2)
+    again.fit(TEXTS, LABELS)
+    assert again.confidence.temperature == pytest.approx(clf.confidence.temperature, rel=1e-4)

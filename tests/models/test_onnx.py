@@ -104,6 +104,17 @@ def test_copies_open_the_file_again(bot):
         np.testing.assert_array_equal(other.predict_proba(QUERIES), expected)
 
 
+def test_copies_do_not_open_another_model_of_the_same_place(bot, tmp_path):
+    shutil.copytree(bot[1], tmp_path / "bot")
+    clf = FewShotClassifier.from_pretrained(tmp_path / "bot", backend="onnx")
+    kept = pickle.dumps(clf)
+    file = tmp_path / "bot" / "model.onnx"
+    file.write_bytes(file.read_bytes())  # as another export would
+    for copied in (lambda: copy.deepcopy(clf), lambda: pickle.loads(kept)):
+        with pytest.raises(ValueError, match="was changed or removed after this model was loaded"):
+            copied()
+
+
 def test_saving_writes_the_support_files_alone_or_copies_the_model(bot, tmp_path):
     shutil.copytree(bot[1], tmp_path / "bot")
     clf = FewShotClassifier.from_pretrained(tmp_path / "bot", backend="onnx")
