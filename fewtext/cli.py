@@ -53,6 +53,8 @@ def run(command: str, words: Sequence[str]) -> int:
             examples = (module.__doc__ or "").partition("\n\n")[2].rstrip()
             print(f"fewtext {command}: {COMMANDS[command]}\n\n{examples}\n\n{describe(*module.ARGUMENTS)}", flush=True)
             return 0
+        if not words and (needs := getattr(module, "NEEDS", None)):
+            raise ValueError(f"give {needs}; `fewtext {command} --help` lists the settings.")
         function: Callable[..., Any] = getattr(module, command)
         function(*parse(words, *module.ARGUMENTS, ignored=getattr(module, "IGNORED", ())))
     except (ValueError, TypeError, OSError, KeyError, ImportError) as error:

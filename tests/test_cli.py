@@ -29,6 +29,7 @@ def test_every_command_lists_its_settings(command, capsys):
     ("words", "sentence"),
     [
         (["tarin"], "there is no command 'tarin'"),
+        (["train"], "give a recipe, such as recipes/intent/samples/lstm.yaml, or data=FOLDER"),
         (["train", "n_episode=3"], "there is no setting 'n_episode'. Did you mean n_episodes?"),
         (["train", "nowhere.yaml"], "nowhere.yaml: no such configuration file"),
         (["train", "banana"], "'banana' is neither a .yaml file nor key=value"),

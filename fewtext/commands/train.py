@@ -31,6 +31,7 @@ from fewtext.training.checkpoints import resumes_from
 from fewtext.training.trainer import EpisodicTrainer
 
 ARGUMENTS = (DataArguments, ModelArguments, EpisodicTrainingArguments, TestArguments)
+NEEDS = "a recipe, such as recipes/intent/samples/lstm.yaml, or data=FOLDER"
 
 
 def train(

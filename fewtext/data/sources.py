@@ -71,7 +71,10 @@ def find_corpora(
         return _find_in_folder(path)
     if path.suffix in BUILDERS or str(source).count("/") != 1 or str(source).startswith((".", "/", "~")):
         raise FileNotFoundError(f"{source}: no such file or folder, and not the id of a Hub data set (owner/name).")
-    return {str(source): load_dataset(str(source), config, revision=revision)}
+    try:
+        return {str(source): load_dataset(str(source), config, revision=revision)}
+    except ConnectionError as error:
+        raise ConnectionError(f"{error}. Without the Hub, give a file or folder of the same data instead.") from error
 
 
 def builder_of(path: Path) -> str | None:

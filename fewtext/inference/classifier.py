@@ -120,6 +120,11 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, Estimator):
             ImportError: `backend="onnx"` without onnxruntime.
             TypeError: a setting that there is not, or settings for a model that has its own.
         """
+        if own := sorted(settings.keys() & cls().get_params().keys()):
+            raise TypeError(
+                f"{own[0]} is a setting of the classifier: FewShotClassifier(model, {own[0]}=...), or "
+                f"clf.set_params({own[0]}=...) before fit."
+            )
         check_settings(settings, ("revision", "token", "device", "backend", "label_names", "abstain", "abstain_by"))
         model, folder = load_network(name, revision=revision, token=token, backend=backend, **settings)
         if model.tokenizer is None:

@@ -362,3 +362,8 @@ def test_an_explanation_does_not_move_the_cursor(model):
     shown = str(clf.explain("grey\x1b[1m"))
     assert all(line.isprintable() for line in shown.split("\n"))
     assert len(shown.split("\n")) == 1 + len(clf.explain("grey").evidence)
+
+
+def test_a_setting_of_the_classifier_is_sent_to_where_it_belongs():
+    with pytest.raises(TypeError, match=r"search is a setting of the classifier: .* clf.set_params\(search=...\)"):
+        FewShotClassifier.from_pretrained(search="exact")
