@@ -122,7 +122,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, Estimator):
         """
         if own := sorted(settings.keys() & cls().get_params().keys()):
             raise TypeError(
-                f"{own[0]} is a setting of the classifier: FewShotClassifier(model, {own[0]}=...), or "
+                f"{own[0]} is a setting of the classifier: FewShotClassifier({own[0]}=...), or "
                 f"clf.set_params({own[0]}=...) before fit."
             )
         check_settings(settings, ("revision", "token", "device", "backend", "label_names", "abstain", "abstain_by"))

@@ -61,11 +61,7 @@ class Editing:
         if not len(more):
             raise ValueError("no examples were given; add needs at least one text.")
         known = self.support
-        if known is not None:  # before anything is encoded
-            ordered_classes([*known.names, *more.names])
-            if known.is_large:
-                OneClass.of(more.shares)
-        whole = more if known is None else known.merge(embedded(self.network, more, self.label_names, known=known))
+        whole = more if known is None else known.merge(self._embedded(more, known))
         warn_repeated(whole, more.texts)
         self._remember(whole)
         return self
@@ -87,10 +83,7 @@ class Editing:
     def update(self, example_id: str, text: str | None = None, label: Any = None) -> Self:
         """Change the text or the label of an example; it keeps its id. Raises `KeyError` if there is none."""
         support = self._support()
-        changed = support.changed(example_id, text, label)
-        if support.is_large:  # before anything is encoded
-            OneClass.of(changed.shares)
-        changed = embedded(self.network, changed, self.label_names, known=support)
+        changed = self._embedded(support.changed(example_id, text, label), support)
         self._remember(support.replaced(example_id, changed))
         return self
 
@@ -118,6 +111,13 @@ class Editing:
     def _embed(self, texts: list[str]) -> Tensor:
         """Return f' of texts, `(n_texts, dim)`; those asked before are not encoded again."""
         return self.cache.embed(self.network, texts)
+
+    def _embedded(self, more: SupportSet, known: SupportSet) -> SupportSet:
+        """Return examples that will join known ones, embedded; what does not go together is said before that."""
+        ordered_classes([*known.names, *more.names])
+        if known.is_large:
+            OneClass.of(more.shares)
+        return embedded(self.network, more, self.label_names, known=known)
 
     def _remember(self, support: SupportSet) -> None:
         """Take over a changed support set, once it is embedded; its memory is made when the first text is asked."""

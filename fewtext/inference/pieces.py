@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -97,13 +97,16 @@ class OneClass(Piece[Shares]):
         """Return other examples as a piece."""
         return OneClass.of(values)
 
+    def numbered(self, column: Mapping[Label, int]) -> NDArray[np.int64]:
+        """Return the number that a column of classes gives each example; -1 for a class that it has not."""
+        return np.array([column.get(label, -1) for label in self.labels], dtype=np.int64)[self.numbers]
+
     def followed(self, others: Sequence[OneClass]) -> OneClass:
         """Return it and others as one."""
         pieces = [self, *others]
         labels = list(dict.fromkeys(label for piece in pieces for label in piece.labels))
         column = {label: number for number, label in enumerate(labels)}
-        numbers = [np.array([column[own] for own in p.labels], np.int32)[p.numbers] for p in pieces if len(p)]
-        return OneClass(np.concatenate([np.empty(0, np.int32), *numbers]), labels)
+        return OneClass(np.concatenate([piece.numbered(column) for piece in pieces]).astype(np.int32), labels)
 
     def some(self, rows: NDArray[np.int64]) -> OneClass:
         """Return a piece of some of its rows."""

@@ -177,7 +177,7 @@ def class_numbers(rows: Rows[Shares], classes: Sequence[Label]) -> NDArray[np.in
     found = [np.empty(0, dtype=np.int64)]
     for piece in rows.pieces:
         assert isinstance(piece, OneClass)
-        found.append(np.array([column.get(label, -1) for label in piece.labels], dtype=np.int64)[piece.numbers])
+        found.append(piece.numbered(column))
     return np.concatenate(found)
 
 

@@ -28,8 +28,7 @@ def find_files(inputs: Iterable[str], output: str, text_column: str | None) -> d
             raise FileNotFoundError(f"input={path}: no such file or folder.")
         if Path(output).is_relative_to(path) or path.is_relative_to(output):
             raise ValueError(f"input={path} and output={output}: neither may be in the other.")
-        tables = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if _counts(file, path)]
-        found = [file for file in tables if builder_of(file)]
+        found = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if _counts(file, path)]
         if not found:
             raise FileNotFoundError(f"input={path} holds no .parquet, .csv or .jsonl file.")
         files += found
@@ -40,8 +39,9 @@ def find_files(inputs: Iterable[str], output: str, text_column: str | None) -> d
 
 
 def _counts(file: Path, path: Path) -> bool:
-    """Whether it is a file, and neither hidden nor in a hidden folder: readers of Parquet folders pass over these."""
-    return file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+    """Whether it is a table, and neither hidden nor in a hidden folder: readers of Parquet folders pass over these."""
+    hidden = any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+    return file.is_file() and builder_of(file) is not None and not hidden
 
 
 def claim(output: Path, stamp: str) -> None:

@@ -18,6 +18,16 @@ def data(intents):
     return [text for text, _ in pairs], [label for _, label in pairs]
 
 
+def plain_loss(model, queries, examples, labels):
+    """In plain loops: each text asked of all the others."""
+    loss = 0.0
+    for i in range(len(queries)):
+        others = [j for j in range(len(queries)) if j != i]
+        log_probs = model.matcher(queries[[i]], examples[others], labels[others])
+        loss -= log_probs[0, labels[i].argmax()] / len(queries)
+    return loss
+
+
 @pytest.mark.parametrize("context", ["none", "center", "lstm"])
 def test_the_loss_is_that_of_each_text_asked_of_the_others(encoder_folder, context):
     torch.manual_seed(0)
@@ -27,17 +37,13 @@ def test_the_loss_is_that_of_each_text_asked_of_the_others(encoder_folder, conte
     with torch.no_grad():
         found = _loss(model, ids, ids, labels, seed=0)
         vectors = model.embed(TEXTS)
-        expected = 0.0
-        for i in range(4):
-            others = [j for j in range(4) if j != i]
-            expected -= model.matcher(vectors[[i]], vectors[others], labels[others])[0, labels[i].argmax()] / 4
+        expected = plain_loss(model, vectors, vectors, labels)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 def test_texts_are_read_with_their_prompts(encoder_folder, monkeypatch):
-    model = MatchingNetwork.from_encoder(
-        encoder_folder, query_prompt="where could this be: ", support_prompt="a case: "
-    )
+    prompts = "where could this be: ", "a case: "
+    model = MatchingNetwork.from_encoder(encoder_folder, query_prompt=prompts[0], support_prompt=prompts[1])
     read = []
 
     def loss(model, *read_now):
@@ -47,18 +53,13 @@ def test_texts_are_read_with_their_prompts(encoder_folder, monkeypatch):
     monkeypatch.setattr("fewtext.inference.adaptation._loss", loss)
     support = SupportSet.create(TEXTS, LABELS)
     adapt_encoder(model, support, False, EncoderAdaptation(rounds=1, token_dropout=0.0))
-    for ids, prompt in zip(read[0][:2], (model.config.query_prompt, model.config.support_prompt), strict=True):
+    for ids, prompt in zip(read[0][:2], prompts, strict=True):
         prompted = {tuple(model.tokenizer(prompt + text)["input_ids"]) for text in TEXTS}
         assert set(map(tuple, ids)) == prompted
     with torch.no_grad():
-        queries, examples = model.embed(list(TEXTS)), model.embed(list(TEXTS), support=True)
-        ids = [
-            [model.tokenizer(p + text)["input_ids"] for text in TEXTS] for p in ("where could this be: ", "a case: ")
-        ]
-        labels, expected = torch.eye(2)[[0, 0, 1, 1]], 0.0
-        for i in range(4):
-            others = [j for j in range(4) if j != i]
-            expected -= model.matcher(queries[[i]], examples[others], labels[others])[0, labels[i].argmax()] / 4
+        ids = [[model.tokenizer(prompt + text)["input_ids"] for text in TEXTS] for prompt in prompts]
+        labels = torch.eye(2)[[0, 0, 1, 1]]
+        expected = plain_loss(model, model.embed(TEXTS), model.embed(TEXTS, support=True), labels)
         torch.testing.assert_close(_loss(model, *ids, labels, 0), expected, rtol=0, atol=1e-5)
 
 
