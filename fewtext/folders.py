@@ -51,7 +51,12 @@ def replaced_folder(target: str | Path) -> Iterator[Path]:
     target = Path(target).expanduser().resolve()
     if target == Path.cwd() or target.is_mount():
         raise ValueError(f"{target} is the current folder or a mount point; save in a folder inside it.")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FileExistsError(f"{error.filename} is a file, so {target} cannot be a folder; save elsewhere.") from None
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(f"{target.parent} cannot be written to; save elsewhere.")
     with _lock(target):
         yield from _replaced(target)
 
@@ -67,8 +72,7 @@ def _replaced(target: Path) -> Iterator[Path]:
     new.mkdir()
     try:
         yield new
-        for path in [*new.rglob("*"), new]:
-            _sync(path)
+        _complete(new)
         if target.exists():
             target.rename(_previous(target))
         new.rename(target)
@@ -97,8 +101,7 @@ def replaced_files(target: str | Path, names: Iterable[str]) -> Iterator[Path]:
             yield new
             gone = [name for name in names if not (new / name).exists()]
             (new / GONE).write_text(json.dumps(gone), encoding="utf-8")
-            for path in [*new.iterdir(), new]:
-                _sync(path)
+            _complete(new)
             new.rename(ready)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
@@ -189,6 +192,8 @@ def check_safetensors(file: Path) -> None:
         with safe_open(file, framework="pt"):
             pass
     except (SafetensorError, OSError) as error:
+        if not os.access(file, os.R_OK):
+            raise PermissionError(f"{file} cannot be read: its permissions do not allow it.") from None
         raise ValueError(f"{file} is damaged or was cut off while it was written ({error}).") from error
 
 
@@ -210,6 +215,16 @@ def _is_model(folder: Path) -> bool:
 
 def _previous(target: Path) -> Path:
     return target.with_name(f".{target.name}.previous")
+
+
+def _complete(new: Path) -> None:
+    """Bring all files to the disk, readable by whom the folder is: safetensors writes for the owner alone."""
+    readable = new.stat().st_mode & 0o666
+    for path in new.rglob("*"):
+        if path.is_file():
+            path.chmod(readable)
+        _sync(path)
+    _sync(new)
 
 
 def _sync(path: Path) -> None:

@@ -153,3 +153,21 @@ for i in range(40):
         assert done.returncode == 0, done.stderr
     check_model_folder(tmp_path / "model")
     assert value_of(tmp_path / "model") == 39
+
+
+def test_whoever_may_read_the_folder_may_read_its_files(tmp_path):
+    """Files of safetensors are written so that the owner alone can read them."""
+    with replaced_folder(tmp_path / "model") as new:
+        write_model(new, 1)
+        (new / "model.safetensors").chmod(0o600)
+    allowed = (tmp_path / "model").stat().st_mode & 0o666
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()} == {allowed}
+
+
+def test_a_folder_in_a_file_is_refused(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with (
+        pytest.raises(FileExistsError, match="notes is a file, so .* cannot be a folder"),
+        replaced_folder(tmp_path / "notes" / "model"),
+    ):
+        pass

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -53,12 +54,12 @@ def check_texts(texts: Iterable[Any], where: str = "texts", first: int = 0) -> l
     """Return the texts as a list, or raise naming the first row that is not a non-empty string.
 
     Args:
-        texts: Anything that yields texts: a list, an array, a pandas Series, a `datasets.Column`.
+        texts: Anything that yields texts in order: a list, an array, a pandas Series, a `datasets.Column`.
         where: What to call them in the error.
         first: The number of the first row there, where these are a part of the texts.
 
     Raises:
-        TypeError: `texts` is one string or a table, or a row is None, NaN, or a number.
+        TypeError: `texts` is one string, a set or a table, or a row is None, NaN, or a number.
         ValueError: a row is empty or has nothing to see (white space, control characters), or half a character (a
             lone surrogate).
 
@@ -70,20 +71,27 @@ def check_texts(texts: Iterable[Any], where: str = "texts", first: int = 0) -> l
         raise TypeError(f"{where} is a single string; pass a list of texts.")
     if not isinstance(texts, Iterable):
         raise TypeError(f"{where} is {texts!r} ({type(texts).__name__}); pass a list of texts.")
+    if isinstance(texts, set | frozenset):
+        raise TypeError(f"{where} is a {type(texts).__name__}, which has no order; pass a list of texts.")
     if len(getattr(texts, "shape", (0,))) > 1 or isinstance(texts, Mapping) or _is_dataset(texts):
         other = ", or to fit SupportSet.from_dataset(dataset)" if _is_dataset(texts) else ""
         raise TypeError(f"{where} is a table ({type(texts).__name__}); pass one column of it{other}.")
-    checked = list(texts)
+    checked = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else list(texts)
     for row, text in enumerate(checked, first):
         if not isinstance(text, str):
             raise TypeError(f"{where}, row {row} is {text!r} ({type(text).__name__}); every text must be a string.")
         if not is_visible(text):
             raise ValueError(f"{where}, row {row} is empty; every text needs at least one visible character.")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f"{where}, row {row} is not valid Unicode ({error}); decode the file anew.") from error
+        check_unicode(text, f"{where}, row {row}")
     return checked
+
+
+def check_unicode(text: str, where: str) -> None:
+    """Raise `ValueError` for a text that holds half a character (a lone surrogate)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{where} is not valid Unicode ({error}); decode the file anew.") from error
 
 
 def is_visible(text: str) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fewtext.data.columns import check_texts
 from fewtext.evaluation.statistics import Estimate
-from fewtext.inference.confidence import Confidence, check_abstain
+from fewtext.inference.confidence import FEWEST, Confidence, check_abstain
 from fewtext.inference.editing import Editing
 from fewtext.inference.explanation import Explanation, explained
 from fewtext.inference.labels import label_shares
@@ -195,7 +195,8 @@ class Answering(Editing):
     def explain(self, texts: str | Iterable[str], top_k: int | None = None) -> Explanation | list[Explanation]:
         """Return the answer to a text, or to each of several, and the examples behind it.
 
-        The attention of the examples of a class adds up to the score of that class.
+        The attention of the examples of a class adds up to the score of that class; one of several labels adds to each
+        of them, so there the sums are larger.
 
         Args:
             texts: One text, or several.
@@ -226,6 +227,12 @@ class Answering(Editing):
             warnings.warn(
                 "no example can be left out here, so nothing tells which texts fit no class, and none is refused: "
                 "give two examples a class, or fit(..., unknown=texts).",
+                stacklevel=3,
+            )
+        elif confidence.n < FEWEST and abstain == "auto" and not self._ready().support.unknown:
+            warnings.warn(
+                f"only {confidence.n} different examples tell which texts fit no class, so few or none are refused: "
+                "give more examples, or fit(..., unknown=texts).",
                 stacklevel=3,
             )
         return confidence.scores(answers, self.abstain_by) < confidence.threshold(self.abstain_by, abstain)

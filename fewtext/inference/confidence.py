@@ -20,6 +20,9 @@ from fewtext.inference.memory import Answers
 
 RULES = ("membership", "confidence", "margin")
 
+FEWEST = 4
+"""Different examples below which the spread of their familiarity is next to unknown."""
+
 REFUSED = 0.05
 """Share of texts that do belong which the automatic threshold may refuse."""
 
@@ -32,7 +35,7 @@ class Confidence:
         temperature: Factor of the log-probabilities before their softmax.
         familiarity_mean: Mean familiarity of the examples that were left out.
         familiarity_spread: Its standard deviation.
-        n: Number of examples that both were fitted on; 0 says that nothing could be fitted.
+        n: Number of different examples that both were fitted on; 0 says that nothing could be fitted.
         thresholds: For each rule the automatic threshold.
         multi_label_threshold: Probability from which a class is named, where texts have several.
         calibration_error_before: Expected calibration error on the left-out examples without the temperature.
@@ -60,7 +63,7 @@ class Confidence:
         if held_out is None:
             return cls() if unknown is None or not len(unknown.familiarity) else cls._of_unknown(unknown)
         log_probs = held_out.log_probs.double().clamp_min(-50).flatten(0, 1)
-        n = len(held_out.labels)
+        n = held_out.n
         labels = held_out.labels.repeat(len(held_out.log_probs), 1)
         targets = labels.double() / labels.sum(-1, keepdim=True)
         # n right answers in a row do not make the next one certain: smoothed as in Platt 1999, section 2.2.

@@ -53,13 +53,17 @@ def diagnose(state: State, pool: Iterable[str] = (), n_next: int = 10) -> Diagno
     support, confidence = state.support, state.confidence
     classes = support.classes
     probabilities = confidence.probabilities(held_out.log_probs.clamp_min(-50.0)).mean(0)
-    truth, predicted = held_out.truth.cpu().numpy(), probabilities.argmax(1)
-    matrix = metrics.confusion_matrix(truth, predicted, labels=range(len(classes)))
+    is_own, best = (held_out.labels > 0).cpu().numpy(), probabilities.argmax(1)
+    truth = held_out.truth.cpu().numpy()
+    of_matrix = np.where(is_own[np.arange(len(best)), best], best, truth)  # with several labels, any of them is right
+    matrix = metrics.confusion_matrix(of_matrix, best, labels=range(len(classes)))
+    one = np.eye(len(classes), dtype=bool)
+    named = probabilities >= confidence.multi_label_threshold if support.several else one[best]
     return Diagnosis(
         accuracy=held_out.accuracy,
         calibration_error_before=confidence.calibration_error_before or 0.0,
         calibration_error=confidence.calibration_error or 0.0,
-        classes=_classes(truth, predicted, classes),
+        classes=_classes(is_own if support.several else one[truth], named, classes),
         confused=_confused(matrix, classes),
         doubtful=_doubtful(support, held_out, probabilities),
         redundant=_redundant(state),
@@ -71,17 +75,15 @@ def diagnose(state: State, pool: Iterable[str] = (), n_next: int = 10) -> Diagno
         duplicates=len(support.duplicates),
         contradictions=len(support.contradictions),
         before_learning=state.learned,
+        several=support.several,
     )
 
 
-def _classes(
-    truth: NDArray[np.int64], predicted: NDArray[np.intp], classes: Sequence[Label]
-) -> tuple[ClassReport, ...]:
+def _classes(truth: NDArray[np.bool_], named: NDArray[np.bool_], classes: Sequence[Label]) -> tuple[ClassReport, ...]:
+    """Report on each class; `truth` and `named` `(n_support, n_way)` are the classes of examples and of answers."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    precision, recall, f1, counts = precision_recall_fscore_support(
-        truth, predicted, labels=range(len(classes)), zero_division=0.0
-    )
+    precision, recall, f1, counts = precision_recall_fscore_support(truth, named, average=None, zero_division=0.0)
     reports = []
     for i, label in enumerate(classes):
         need = None

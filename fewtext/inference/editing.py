@@ -71,8 +71,13 @@ class Editing:
 
         Raises:
             KeyError: no such class or id.
-            ValueError: the last class.
+            TypeError: a label that cannot be hashed, or one string as ids.
+            ValueError: the last class; neither a label nor ids, or both.
         """
+        if (label is None) == (ids is None):
+            raise ValueError("remove takes a label, or ids=[...] of examples.")
+        if isinstance(ids, str):
+            raise TypeError(f"ids is one string; remove one example by ids=[{ids!r}].")
         support = self._support()
         less = support.remove(label) if ids is None else support.remove_ids(ids)
         if not less.classes:
@@ -81,7 +86,12 @@ class Editing:
         return self
 
     def update(self, example_id: str, text: str | None = None, label: Any = None) -> Self:
-        """Change the text or the label of an example; it keeps its id. Raises `KeyError` if there is none."""
+        """Change the text or the label of an example; it keeps its id.
+
+        Raises `KeyError` if there is none, `ValueError` for neither text nor label.
+        """
+        if text is None and label is None:
+            raise ValueError("update takes text=, label= or both: what the example is changed to.")
         support = self._support()
         changed = self._embedded(support.changed(example_id, text, label), support)
         self._remember(support.replaced(example_id, changed))
@@ -90,6 +100,11 @@ class Editing:
     def rename(self, old: Label, new: Label) -> Self:
         """Give a class another label; raises `ValueError` if there is a class of that label already."""
         self._remember(self._support().rename(old, new))
+        return self
+
+    def merge_classes(self, labels: Iterable[Label], into: Label) -> Self:
+        """Make several classes one; raises `KeyError` for one that there is not."""
+        self._remember(self._support().merge_classes(labels, into))
         return self
 
     def describe(self, label: Label, description: str) -> Self:

@@ -18,6 +18,7 @@ from fewtext.inference.ids import distinct_ids, example_id, ids_beside
 from fewtext.inference.labels import (
     Label,
     Shares,
+    check_label,
     given_label,
     label_key,
     label_shares,
@@ -133,7 +134,7 @@ class Examples:
 
     def rows_of(self, label: Label) -> list[int]:
         """Return the rows of a class; raises `KeyError` naming the classes there are."""
-        if label not in self.names:
+        if check_label(label) not in self.names:
             raise KeyError(f"no class {label!r}; the classes are {', '.join(map(repr, self.classes))}")
         if self.is_large:
             return np.flatnonzero(self.class_of_rows() == self.classes.index(label)).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,12 +16,15 @@ from tqdm.auto import tqdm
 from fewtext.evaluation.statistics import Estimate, proportion
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Memory
+from fewtext.inference.rows import rows_among
 from fewtext.inference.spelling import Spelling
 from fewtext.inference.stacking import fit_shares, weighed
 from fewtext.models.one_hot import classes_present, label_table, largest_share
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+    from fewtext.inference.support import SupportSet
 
 FOLDS, ADAPTED_FOLDS = 10, 5
 """Most times a round that the memory is built again, and that it is adapted again."""
@@ -42,6 +46,7 @@ class HeldOut:
         familiarity: `(n_rounds, n_asked)`.
         labels: `(n_asked, n_way)` what the examples say.
         complete: Whether every example was asked.
+        distinct: How many of them read differently; None: all do.
         parts: `(4, n_asked, n_way)` what keys, vote, prototypes and spelling said, in an adapted memory.
     """
 
@@ -49,7 +54,13 @@ class HeldOut:
     familiarity: Tensor
     labels: Tensor
     complete: bool = True
+    distinct: int | None = None
     parts: Tensor | None = None
+
+    @property
+    def n(self) -> int:
+        """How many examples speak for themselves: copies of one tell no more than it."""
+        return len(self.labels) if self.distinct is None else self.distinct
 
     @property
     def truth(self) -> Tensor:
@@ -81,22 +92,26 @@ class HeldOut:
     @property
     def accuracy(self) -> Estimate:
         """Accuracy to expect on texts like the examples, as a share of 1, with its 95 % interval."""
-        return proportion(float(self.correct.mean()), self.correct.shape[1])
+        return proportion(float(self.correct.mean()), self.n)
 
 
 def leave_one_out(
-    memory: Memory, n_examples: int, queries: Tensor, counts: csr_matrix | None = None, ask_all: bool = False
+    memory: Memory,
+    alike: NDArray[np.int64],
+    queries: Tensor,
+    counts: csr_matrix | None = None,
+    ask_all: bool = False,
 ) -> HeldOut | None:
     """Answer each example by the support set without it and without one example of every other class.
 
     All classes lose one example at a time, so that none is at a disadvantage; a class of more than `FOLDS`
     examples loses one in `FOLDS`. Which go together is drawn anew in every round; there is one round where every
-    class has one example. Names and descriptions stay. A memory with class keys is adapted again each time, so it
-    has fewer folds and one round.
+    class has one example. Examples that read alike go together, or a copy would answer for the one asked. Names and
+    descriptions stay. A memory with class keys is adapted again each time, so it has fewer folds and one round.
 
     Args:
         memory: What is asked: examples first, then names and descriptions.
-        n_examples: How many of it are examples.
+        alike: `(n_examples,)` a number each, the same for examples that read alike.
         queries: `(n_examples + n_names, dim)` embeddings f' of all that is in the memory.
         counts: `(n_examples + n_names, COLUMNS)` the n-grams of the same, where spelling counts in the memory.
         ask_all: Ask every example, whatever it costs; else of a large support set a random part: as many as there are
@@ -106,10 +121,10 @@ def leave_one_out(
     Returns:
         None for one class, or where every class would lose its only example and nothing else stands for it.
     """
-    n, n_way = n_examples, memory.labels.shape[1]
+    n, n_way = len(alike), memory.labels.shape[1]
     labels = memory.labels[:n]
-    classes = largest_share(labels)
-    largest = int(torch.bincount(classes).max()) if n else 0
+    classes = largest_share(labels).cpu().numpy()
+    largest = int(np.bincount(np.unique(np.c_[classes, alike], axis=0)[:, 0]).max()) if n else 0
     if largest == 0 or n_way < 2 or (largest == 1 and not bool((memory.weights[n:] > 0).any())):
         return None
     folds = FOLDS if memory.keys is None else ADAPTED_FOLDS
@@ -117,7 +132,7 @@ def leave_one_out(
     rounds = 1 if memory.keys is not None or largest == 1 else rounds
     random = np.random.default_rng(0)
     orders = [random.permutation(n) if number else np.arange(n) for number in range(rounds)]
-    dealt = [fold_numbers(classes.cpu().numpy(), folds, order) for order in orders]
+    dealt = [fold_numbers(classes, alike, folds, order) for order in orders]
     most = n if ask_all else max(n_way, min(CLASS_ANSWERS // n_way, EXAMPLE_ANSWERS // n))
     asked = np.sort(random.permutation(n)[:most])
     zeros = memory.weights.new_zeros(()).float()  # whatever the precision of the model
@@ -139,7 +154,8 @@ def leave_one_out(
             familiarity[number, places] = answers.familiarity.float()
             if parts is not None and answers.parts is not None:
                 parts[:, places] = answers.parts
-    return HeldOut(log_probs, familiarity, label_table(labels[torch.from_numpy(asked)]), len(asked) == n, parts)
+    own, distinct = label_table(labels[torch.from_numpy(asked)]), len(np.unique(alike[asked]))
+    return HeldOut(log_probs, familiarity, own, len(asked) == n, distinct, parts)
 
 
 def _spelled(counts: csr_matrix | None, less: Memory, kept: Tensor, rows: NDArray[np.int64]) -> Tensor | None:
@@ -153,9 +169,17 @@ LARGE_ASKED = 2_000
 """Examples of a large support set that are asked: their accuracy is known to a point."""
 
 
-def some_examples(n: int) -> NDArray[np.int64]:
-    """Return the rows of the examples of a large support set that are asked, in order."""
-    return np.sort(np.random.default_rng(0).permutation(n)[:LARGE_ASKED])
+def some_examples(support: SupportSet) -> NDArray[np.int64]:
+    """Return the rows of the examples of a large support set that are asked, in order.
+
+    None whose text is there twice: a copy would answer for it.
+    """
+    asked = np.sort(np.random.default_rng(0).permutation(len(support))[:LARGE_ASKED])
+    if not support.has_texts:
+        return asked
+    texts = [support.texts[row] for row in asked.tolist()]
+    copies = Counter(support.texts[row] for row in rows_among(support.texts, set(texts)).tolist())
+    return asked[[copies[text] == 1 for text in texts]]
 
 
 def leave_each_out(memory: LargeMemory, asked: NDArray[np.int64], queries: Tensor) -> HeldOut | None:
@@ -169,9 +193,9 @@ def leave_each_out(memory: LargeMemory, asked: NDArray[np.int64], queries: Tenso
         queries: `(n_asked, dim)` their embeddings f'.
 
     Returns:
-        None for one class.
+        None for one class, or where no example is asked.
     """
-    if len(memory.classes) < 2:
+    if len(memory.classes) < 2 or not len(asked):
         return None
     answers = memory.answer(queries, asked)
     of = memory.numbers[torch.from_numpy(memory.vectors.kept[asked])]
@@ -179,15 +203,20 @@ def leave_each_out(memory: LargeMemory, asked: NDArray[np.int64], queries: Tenso
     return HeldOut(answers.log_probs[None], answers.familiarity[None], labels, len(asked) == len(memory.vectors))
 
 
-def fold_numbers(classes: NDArray[np.int64], folds: int, order: NDArray[np.int64]) -> NDArray[np.int64]:
+def fold_numbers(
+    classes: NDArray[np.int64], alike: NDArray[np.int64], folds: int, order: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Return the fold of each example, `(n,)`: those of a class are dealt out in turn, in an order.
 
-    >>> fold_numbers(np.array([0, 1, 0, 0]), 2, np.arange(4))
-    array([0, 0, 1, 0])
+    Those that are alike, whose number in `alike` is the same, are in one fold.
+
+    >>> fold_numbers(np.array([0, 1, 0, 0, 0]), np.array([0, 1, 2, 3, 2]), 2, np.arange(5))
+    array([0, 0, 1, 0, 1])
     """
     turns = np.zeros(classes.max(initial=0) + 1, dtype=np.int64)
-    numbers = np.zeros(len(classes), dtype=np.int64)
+    fold_of: dict[int, int] = {}
     for i in order:
-        numbers[i] = turns[classes[i]] % folds
-        turns[classes[i]] += 1
-    return numbers
+        if alike[i] not in fold_of:
+            fold_of[alike[i]] = turns[classes[i]] % folds
+            turns[classes[i]] += 1
+    return np.array([fold_of[one] for one in alike], dtype=np.int64)

@@ -7,6 +7,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+
+from fewtext.data.columns import check_unicode
 
 Label = Any
 """A class label: anything hashable; all labels of a classifier must be of types that can be ordered."""
@@ -28,6 +31,8 @@ def check_label(label: Any, where: str = "label") -> Label:
         label = label.item()
     if _is_missing(label):
         raise TypeError(f"{where} is {label!r}; a label is a class name, a number or another hashable value.")
+    if isinstance(label, str):
+        check_unicode(label, where)
     if not isinstance(label, Hashable):
         raise TypeError(f"{where} is {label!r} ({type(label).__name__}), which cannot be hashed.")
     try:
@@ -51,27 +56,32 @@ def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list
     Args:
         labels: One label for all texts; or one entry a text: a label, a list or set of labels (several), or a
             dictionary of shares that add up to 1 (a distribution); or an indicator matrix `(n_texts, n_way)`
-            of 0 and 1, whose classes are the numbers of its columns.
+            of 0 and 1, whose classes are the names of its columns (a data frame) or their numbers.
         n_texts: Number of texts.
         where: What to call them in an error.
 
     Raises:
         TypeError: a label that is missing or cannot be hashed, with its row; labels that cannot be ordered.
         ValueError: a different number of labels, an empty list, one that names a label twice, shares that do not add
-            up to 1, two labels that differ in case alone.
+            up to 1, two labels that differ in case or blanks alone.
 
     >>> label_shares(["a", ["a", "b"]], 2)
     ([{'a': 1.0}, {'a': 1.0, 'b': 1.0}], True)
     """
     if labels is None:
         raise TypeError(f"{where} is None; pass one label a text.")
+    if isinstance(labels, Mapping | set | frozenset):
+        raise TypeError(f"{where} is a {type(labels).__name__}, whose order says nothing; pass one label a text.")
+    if isinstance(labels, pa.Array | pa.ChunkedArray):
+        labels = labels.to_pylist()
     if isinstance(labels, str) or not isinstance(labels, Iterable) or getattr(labels, "ndim", None) == 0:
         labels = [labels] * n_texts
     if hasattr(labels, "toarray"):  # a sparse matrix
         labels = labels.toarray()
     several = False
     if getattr(labels, "ndim", 1) == 2:
-        rows: list[Any] = _from_indicator(np.asarray(labels), where)
+        columns = list(getattr(labels, "columns", range(labels.shape[1])))
+        rows: list[Any] = [[columns[i] for i in row] for row in _from_indicator(np.asarray(labels), where)]
         several = True
     else:
         rows = list(labels)
@@ -100,20 +110,24 @@ def label_shares(labels: Any, n_texts: int, where: str = "labels") -> tuple[list
 
 
 def ordered_classes(labels: Iterable[Label], where: str = "labels") -> tuple[Label, ...]:
-    """Return the distinct labels, sorted; raises where they cannot be, or where two differ in case alone."""
+    """Return the distinct labels, sorted; raises where they cannot be, or where two differ in case or blanks alone."""
     distinct = dict.fromkeys(labels)  # as they come: most are in order already, which sorts fast
     try:
         classes = tuple(sorted(distinct))
     except TypeError:
         kinds = sorted({type(label).__name__ for label in distinct})
-        raise TypeError(
-            f"{where} cannot be ordered; they are of the types {', '.join(kinds)}. Use one type."
-        ) from None
+        types = (
+            f"types {', '.join(kinds)}. Use one type."
+            if len(kinds) > 1
+            else f"type {kinds[0]}. Use strings or numbers."
+        )
+        raise TypeError(f"{where} cannot be ordered; they are of the {types}") from None
     words = [label for label in classes if isinstance(label, str)]
-    if len(set(map(str.casefold, words))) < len(words):
-        spelled = {label.casefold(): label for label in words}
-        one, other = next((own, label) for own in words if (label := spelled[own.casefold()]) != own)
-        raise ValueError(f"{where} has {one!r} and {other!r}, which differ in case alone; use one spelling.")
+    read = [label.strip().casefold() for label in words]
+    if len(set(read)) < len(words):
+        spelled = dict(zip(read, words, strict=True))
+        one, other = next((own, spelled[key]) for own, key in zip(words, read, strict=True) if spelled[key] != own)
+        raise ValueError(f"{where} has {one!r} and {other!r}, which differ in case or blanks alone; use one spelling.")
     return classes
 
 

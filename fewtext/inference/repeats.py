@@ -7,6 +7,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
 from fewtext.inference.labels import Shares, given_label
 from fewtext.inference.rows import rows_among
 
@@ -30,6 +34,20 @@ def repeated(texts: Sequence[str], among: Collection[str] | None = None) -> list
     return [tuple(same) for text, same in rows.items() if text and len(same) > 1]
 
 
+def read_alike(support: Examples) -> NDArray[np.int64]:
+    """Return a number for each example, `(n_support,)`: the same for those that differ in case or blanks alone.
+
+    Where the texts were left out, those with the same embedding have the same number.
+    """
+    if support.has_texts:
+        keys: Sequence[object] = [" ".join(text.split()).casefold() for text in support.texts]
+    else:
+        assert isinstance(support.vectors, Tensor)
+        keys = [vector.tobytes() for vector in support.vectors.float().cpu().numpy()]
+    number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    return np.array([number[key] for key in keys], dtype=np.int64)
+
+
 def contradicting(rows: Iterable[tuple[int, ...]], shares: Sequence[Shares]) -> list[tuple[int, ...]]:
     """Return those rows of one text each that do not all say the same."""
     return [same for same in rows if any(shares[same[0]] != shares[i] for i in same)]
@@ -41,11 +59,12 @@ def warn_repeated(support: Examples, among: Iterable[str] | None = None) -> None
     contradictions = contradicting(twice, support.shares)
     if contradictions:
         rows = contradictions[0]
+        ids = ", ".join(support.ids[i] for i in rows)
         labels = sorted({str(given_label(support.shares[i], support.several)) for i in rows})
         warnings.warn(
             f"{len(contradictions)} text(s) stand under several labels, such as {support.texts[rows[0]]!r} under "
-            f"{' and '.join(labels)}: remove one of them (ids {', '.join(support.ids[i] for i in rows)}), or give the "
-            "text a list of labels.",
+            f"{' and '.join(labels)}: remove one of them (remove(ids=[...]) of {ids}), or give "
+            "the text a list of labels.",
             stacklevel=3,
         )
     different = set(contradictions)

@@ -100,6 +100,7 @@ class Diagnosis:
         duplicates: Texts that occur more than once.
         contradictions: Texts that occur under different labels.
         before_learning: Whether left-out answers are those from before the encoder learned the examples.
+        several: Whether texts have several labels: then the accuracy is the share whose best class is one of its own.
     """
 
     accuracy: Estimate
@@ -117,6 +118,7 @@ class Diagnosis:
     duplicates: int = 0
     contradictions: int = 0
     before_learning: bool = False
+    several: bool = False
 
     @property
     def needs(self) -> tuple[ClassReport, ...]:
@@ -129,10 +131,10 @@ class Diagnosis:
         return tuple(item for item in self.doubtful if item.doubt > 0.5)
 
     def to_frame(self, part: str = "classes") -> pd.DataFrame:
-        """Return a part as a data frame: classes, confused, doubtful, redundant or next_texts."""
+        """Return a part as a data frame: classes, confused, doubtful, suspects, redundant or next_texts."""
         import pandas as pd
 
-        parts = ("classes", "confused", "doubtful", "redundant", "next_texts")
+        parts = ("classes", "confused", "doubtful", "suspects", "redundant", "next_texts")
         if part not in parts:
             raise ValueError(f"part is {part!r}; it is one of {', '.join(parts)}.")
         return pd.DataFrame([asdict(item) for item in getattr(self, part)])
@@ -145,6 +147,8 @@ class Diagnosis:
             f"expected calibration error {before:.3f}, after fitting {after:.3f}"
             + (" (so few examples: probabilities are kept careful)" if after > before else ""),
         ]
+        if self.several:
+            lines.append("texts have several labels; an answer counts as right where its best class is one of them")
         if self.before_learning:
             lines.append("both before the encoder learned these examples; of itself it would promise too much")
         if self.duplicates:

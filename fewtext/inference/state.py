@@ -22,6 +22,7 @@ from fewtext.inference.keys import KEY_PENALTY, LEARNED_KEY_PENALTY, ClassKeys
 from fewtext.inference.large import BY_DEFAULT, LargeSettings, enlarged, in_few_pieces, reduced, too_large
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Answers, Memory
+from fewtext.inference.repeats import read_alike
 from fewtext.inference.rows import Rows, rows_among, some_vectors
 from fewtext.inference.spelling import Spelling, n_grams
 from fewtext.inference.stacking import KEYS_ALONE, LEARNED_SHARES
@@ -226,8 +227,8 @@ class State:
         if memory is None:
             if self.keys is not None and self.given_shares is None and not ask_all:
                 return None if self._asked is None else self._asked.weighed(self.shares)
-            return leave_one_out(self.small_memory, len(self.support), self._queries(), self._counts(), ask_all)
-        asked = some_examples(len(self.support))
+            return leave_one_out(self.small_memory, read_alike(self.support), self._queries(), self._counts(), ask_all)
+        asked = some_examples(self.support)
         if self.model.embeds_alike:
             queries = some_vectors(memory.vectors, asked)
         else:
@@ -256,7 +257,7 @@ class State:
     @cached_property
     def _asked(self) -> HeldOut | None:
         """What examples get from keys, vote, prototypes and spelling while they are left out."""
-        return leave_one_out(self._unmixed_memory, len(self.support), self._queries(), self._counts())
+        return leave_one_out(self._unmixed_memory, read_alike(self.support), self._queries(), self._counts())
 
     def _keyed(self, as_learned: bool = False) -> State:
         """Return it with class keys and spelling, mixed as where the encoder has learned the examples, or not."""

@@ -37,6 +37,7 @@ from fewtext.inference.support_files import load_support, save_support
 from fewtext.models.layers import weights_sample
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
+from fewtext.models.tokenizers import saved_tokenizer
 
 
 def save_classifier(
@@ -136,14 +137,17 @@ def _alike(saved: Tensor, found: Tensor) -> bool:
 
 
 def holds_model(folder: Path, model: MatchingNetwork) -> bool:
-    """Tell whether a folder holds a model of these settings and weights, whole."""
+    """Tell whether a folder holds a model of these settings and weights, whole, with its tokenizer."""
     if not folder.is_dir() or not is_fewtext_folder(folder):
         return False
     recover_folder(folder)
     try:
         check_model_folder(folder)
         saved = model.config.from_pretrained(folder).to_dict()
+        tokenizer = saved_tokenizer(folder, lower_case=model.config.lower_case)
     except (ValueError, OSError):
+        return False
+    if (tokenizer is None) != (model.tokenizer is None):
         return False
     if isinstance(model, OnnxNetwork):
         return model.is_from(folder)

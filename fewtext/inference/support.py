@@ -11,7 +11,7 @@ import numpy as np
 from fewtext.data.columns import LABEL_COLUMNS, TEXT_COLUMNS, find_column, label_names
 from fewtext.inference.classes import given_names, relabelled_descriptions, relabelled_names, relabelled_shares
 from fewtext.inference.examples import Examples
-from fewtext.inference.labels import Label, Shares, ordered_classes, stored_label
+from fewtext.inference.labels import Label, Shares, check_label, ordered_classes, stored_label
 from fewtext.inference.rows import Rows, relabelled_column, some_vectors
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class SupportSet(Examples):
     def rename(self, old: Label, new: Label) -> SupportSet:
         """Return the support set with another label for a class; raises `ValueError` if there is one of that name."""
         self.rows_of(old)
-        if new in self.names:
+        if check_label(new, "the new label") in self.names:
             raise ValueError(f"there is a class {new!r} already; merge_classes([{old!r}], {new!r}) joins both.")
         return self._relabel({old: new})
 
@@ -165,6 +165,7 @@ class SupportSet(Examples):
         old = list(labels)
         for label in old:
             self.rows_of(label)
+        check_label(into, "into")
         return self._relabel(dict.fromkeys(old, into))
 
     def describe(self, label: Label, description: str) -> SupportSet:

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
@@ -73,3 +74,9 @@ def test_a_table_is_not_texts():
 def test_another_separator_is_named():
     with pytest.raises(ValueError, match="its only column is 'text;label'; the fields of a CSV file are set apart by"):
         find_column(["text;label"], None, TEXT_COLUMNS, "text", "mine.csv")
+
+
+def test_a_set_has_no_order_and_an_arrow_array_has():
+    with pytest.raises(TypeError, match="texts is a set, which has no order"):
+        check_texts({"a", "b"})
+    assert check_texts(pa.array(["a", "b"])) == check_texts(pa.chunked_array([["a"], ["b"]])) == ["a", "b"]

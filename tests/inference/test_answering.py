@@ -194,3 +194,9 @@ def test_the_fingerprint_does_not_depend_on_what_came_first(model, tmp_path):
     clf = FewShotClassifier(model).fit(*EXAMPLES).rename("track", "a parcel").describe("refund", "money comes back")
     clf.save_pretrained(tmp_path)
     assert FewShotClassifier.from_pretrained(tmp_path).fingerprint == clf.fingerprint
+
+
+def test_few_examples_cannot_tell_what_fits_no_class(minilm):
+    clf = FewShotClassifier(minilm).fit(["where is my parcel", "i want my money back"], ["track order", "refund"])
+    with pytest.warns(UserWarning, match="only 2 different examples tell which texts fit no class"):
+        clf.predict(["quantum physics lecture"], abstain="auto")

@@ -350,7 +350,7 @@ def test_what_is_wrong_is_said_before_anything_is_encoded(classifier, encoded):
         classifier.predict(["hello"], abstain=2)
     with pytest.raises(ValueError, match="abstain is 'x'"):
         classifier(["hello"], abstain="x")
-    with pytest.raises(ValueError, match="differ in case alone"):
+    with pytest.raises(ValueError, match="differ in case or blanks alone"):
         classifier.add(["hello"], classifier.classes_[0].upper())
     with pytest.raises(ValueError, match="has neither an example nor a description"):
         FewShotClassifier(classifier.model, label_names=False).fit(SupportSet.create(["a"], ["x"], names={"y": "why"}))

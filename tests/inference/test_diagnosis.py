@@ -72,3 +72,20 @@ def test_one_example_a_class_without_names_cannot_be_diagnosed(minilm):
     clf = FewShotClassifier(minilm, label_names=False).fit(["a dog", "a cat"], ["dogs", "cats"])
     with pytest.raises(ValueError, match="add a second example"):
         clf.diagnose()
+
+
+def test_of_several_labels_each_counts(minilm):
+    texts = ["the battery dies fast", "screen is blurry and battery is weak", "love the bright screen"]
+    texts += ["battery lasts for days", "shipping was slow", "slow shipping but great screen"]
+    labels = [["battery"], ["screen", "battery"], ["screen"], ["battery"], ["shipping"], ["shipping", "screen"]]
+    clf = FewShotClassifier(minilm).fit(texts, labels)
+    report, held_out, confidence = clf.diagnose(), clf._state.held_out, clf.confidence
+    assert [(item.label, item.examples) for item in report.classes] == [("battery", 3), ("screen", 3), ("shipping", 2)]
+    probabilities = confidence.probabilities(held_out.log_probs).mean(0)
+    named, truth = probabilities >= confidence.multi_label_threshold, held_out.labels.numpy() > 0
+    peer = classification_report(truth, named, output_dict=True, zero_division=0.0)
+    for number, item in enumerate(report.classes):
+        assert (item.precision, item.recall) == (peer[str(number)]["precision"], peer[str(number)]["recall"])
+    best = probabilities.argmax(1)
+    assert report.confusion.trace() == truth[np.arange(6), best].sum()  # any label of its own is right
+    assert "best class is one of them" in str(report)

@@ -47,7 +47,7 @@ def test_descriptions_are_enough_to_start(minilm):
 
 
 def test_a_class_of_another_case_is_refused(clf):
-    with pytest.raises(ValueError, match="differ in case alone"):
+    with pytest.raises(ValueError, match="differ in case or blanks alone"):
         clf.add(["hello"], "Track")
     assert clf.classes_.tolist() == ["refund", "track"]
 
@@ -64,3 +64,26 @@ def test_what_is_not_there_cannot_be_changed(clf):
     with pytest.raises(ValueError, match="there is a class 'refund' already"):
         clf.rename("track", "refund")
     assert len(clf.support) == 4
+
+
+def test_classes_are_merged(clf):
+    clf.add(["hello", "hi there"], ["greet", "welcome"]).merge_classes(["greet", "welcome"], "greet")
+    same(clf, [*TEXTS, "hello", "hi there"], [*LABELS, "greet", "greet"])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda clf: clf.remove(), ValueError, "remove takes a label, or ids="),
+        (lambda clf: clf.remove("track", ids=["x"]), ValueError, "remove takes a label, or ids="),
+        (lambda clf: clf.remove(ids="abc"), TypeError, r"ids=\['abc'\]"),
+        (lambda clf: clf.remove(["track", "refund"]), TypeError, r"\['track', 'refund'\] \(list\), which cannot be"),
+        (lambda clf: clf.rename("track", None), TypeError, "the new label is None"),
+        (lambda clf: clf.merge_classes(["track"], ["a"]), TypeError, "into is .* which cannot be hashed"),
+        (lambda clf: clf.update(clf.support.ids[0]), ValueError, "update takes text=, label= or both"),
+    ],
+)
+def test_a_change_that_says_nothing_or_too_much_is_refused(clf, change, error, message):
+    with pytest.raises(error, match=message):
+        change(clf)
+    assert sorted(clf.support.texts) == sorted(TEXTS) and clf.classes_.tolist() == ["refund", "track"]

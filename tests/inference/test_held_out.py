@@ -23,7 +23,7 @@ def test_it_is_what_a_classifier_without_the_fold_answers(encoder_folder, intent
     held_out, support = clf._state.held_out, clf.support
     rounds = 1 if adaptation else ROUNDS
     assert held_out.log_probs.shape == (rounds, 12, 4) and held_out.correct.shape == (rounds, 12)
-    folds = fold_numbers(held_out.labels.numpy().argmax(1), 10, np.arange(12))
+    folds = fold_numbers(held_out.labels.numpy().argmax(1), np.arange(12), 10, np.arange(12))
     assert sorted(folds) == [0] * 4 + [1] * 4 + [2] * 4
     for number in range(3):
         out = [i for i in range(12) if folds[i] == number]
@@ -105,6 +105,34 @@ def test_the_part_that_is_asked_is_like_the_whole(model):
     memory = Memory.build(model.matcher, torch.randn(n, 32), OneHot(numbers, 4 + n_rare), torch.ones(n))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXAMPLE_ANSWERS", 400 * n)
-        part = module.leave_one_out(memory, n, memory.examples)
+        part = module.leave_one_out(memory, np.arange(n), memory.examples)
     rare = (part.truth >= 4).double().mean().item()
     assert part.log_probs.shape[1] == 400 and rare == pytest.approx(n_rare / n, abs=0.02)
+
+
+@pytest.mark.parametrize("adaptation", [None, "memory"])
+def test_copies_of_an_example_do_not_answer_for_it(minilm, intents, adaptation):
+    """Twice the same support set, as it is and in other letters and blanks, promises no more than once."""
+    pairs = [(text, label) for label in intents.classes[:6] for text in intents.texts_of[label][:4]]
+    pairs = [(text, intents.classes[(i + i % 2) % 6] if i % 3 else label) for i, (text, label) in enumerate(pairs)]
+    once = FewShotClassifier(minilm, adaptation=adaptation).fit(*zip(*pairs, strict=True))
+    copies = [(f" {text.upper()}  ", label) for text, label in pairs]
+    with pytest.warns(UserWarning, match="more than once"):
+        thrice = FewShotClassifier(minilm, adaptation=adaptation).fit(*zip(*pairs, *pairs, *copies, strict=True))
+    expected, found = once.expected_accuracy, thrice.expected_accuracy
+    assert found.mean == pytest.approx(expected.mean, abs=0.1) and expected.mean < 0.8
+    assert found.half_width == pytest.approx(expected.half_width, abs=0.02)
+    assert thrice.confidence.n == once.confidence.n == len(pairs)
+    refused = sum(answer is None for answer in thrice.predict([text for text, _ in pairs], abstain="auto"))
+    assert refused <= 0.2 * len(pairs)
+
+
+@pytest.mark.filterwarnings("ignore:.*more than once", "ignore:.*matched by centering alone")
+def test_of_a_large_support_set_no_example_is_asked_that_has_a_copy(minilm, intents):
+    pairs = [(text, label) for label in intents.classes[:4] for text in intents.texts_of[label][:5]]
+    clf = FewShotClassifier(minilm, large_size=10, search="exact").fit(*zip(*pairs, *pairs[:12], strict=True))
+    assert clf.support.is_large and clf.confidence.n == len(pairs) - 12
+    assert (
+        FewShotClassifier(minilm, large_size=10, search="exact").fit(*zip(*pairs, *pairs, strict=True)).confidence.n
+        == 0
+    )

@@ -1,7 +1,9 @@
 from datetime import date
+from enum import Enum
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from datasets import Dataset
@@ -72,7 +74,7 @@ def test_labels_of_tensors_sparse_matrices_and_one_for_all():
         ([{"a": 1.5, "b": -0.5}, "b"], ValueError, "add up to 1"),
         (np.array([[0, 2], [1, 0]]), ValueError, "other values than 0 and 1"),
         (np.array([[0, 0, 1], [1, 0, 0]]), ValueError, "column 1 of the indicator matrix has no text"),
-        (["Refund", "refund"], ValueError, "'Refund' and 'refund', which differ in case alone"),
+        (["Refund", "refund"], ValueError, "'Refund' and 'refund', which differ in case or blanks alone"),
         (None, TypeError, "pass one label a text"),
         (["a", pd.NA], TypeError, "row 1 is <NA>"),
         ([{"name": "refund"}, "b"], ValueError, "row 0 is {'name': 'refund'}; the shares of a distribution"),
@@ -94,3 +96,38 @@ def test_what_json_cannot_hold_is_not_saved():
     assert stored_label(check_label(np.int64(3))) == 3
     with pytest.raises(TypeError, match="cannot be saved"):
         stored_label(("a", 1))
+
+
+def test_columns_of_a_data_frame_name_the_classes():
+    frame = pd.DataFrame([[1, 0], [1, 1]], columns=["battery", "screen"])
+    assert label_shares(frame, 2) == ([{"battery": 1.0}, {"battery": 1.0, "screen": 1.0}], True)
+
+
+def test_arrow_arrays_are_labels():
+    assert label_shares(pa.array(["a", "b"]), 2)[0] == [{"a": 1.0}, {"b": 1.0}]
+
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"a": 1, "b": 2}, "labels is a dict, whose order says nothing"),
+        ({"a", "b"}, "labels is a set, whose order says nothing"),
+        ([Colour.RED, Colour.BLUE], "of the type Colour. Use strings or numbers"),
+        (["a", 1], "of the types int, str. Use one type"),
+    ],
+)
+def test_labels_without_an_order_are_refused(labels, message):
+    with pytest.raises(TypeError, match=message):
+        label_shares(labels, 2)
+
+
+def test_labels_that_differ_in_blanks_or_are_no_unicode_are_refused():
+    with pytest.raises(ValueError, match="'a ' and 'a'|'a' and 'a ', which differ in case or blanks alone"):
+        label_shares(["a", "a ", "b"], 3)
+    with pytest.raises(ValueError, match="row 1 is not valid Unicode"):
+        label_shares(["a", "\ud800"], 2)

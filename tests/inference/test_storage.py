@@ -221,3 +221,14 @@ def test_damaged_support_files_are_said(clf, tmp_path, part):
     save_file(tensors, file, {"support": json.dumps(about)})
     with pytest.raises(ValueError, match="damaged|not a support set of this version"):
         FewShotClassifier.from_pretrained(tmp_path / "bot")
+
+
+@pytest.mark.parametrize("change", [lambda file: file.unlink(), lambda file: file.write_text("{")])
+def test_saving_again_mends_a_damaged_tokenizer(clf, tmp_path, change):
+    clf.save_pretrained(tmp_path / "bot")
+    change(tmp_path / "bot" / "tokenizer.json")
+    with pytest.raises(ValueError, match="tokenizer"):
+        FewShotClassifier.from_pretrained(tmp_path / "bot")
+    clf.save_pretrained(tmp_path / "bot")
+    again = FewShotClassifier.from_pretrained(tmp_path / "bot")
+    np.testing.assert_array_equal(again.predict_proba(["hello"]), clf.predict_proba(["hello"]))
