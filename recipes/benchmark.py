@@ -59,11 +59,15 @@ def benchmark(arguments: BenchmarkArguments) -> None:
     """Do what is not done yet, and write the report."""
     if unknown := [name for name in arguments.methods if name not in METHODS]:
         raise ValueError(f"there is no method {unknown[0]!r}; the methods are {', '.join(METHODS)}.")
+    if unknown := [name for name in arguments.suites if name not in SUITES]:
+        raise ValueError(f"there is no suite {unknown[0]!r}; the suites are {', '.join(SUITES)}.")
+    number, parts = map(int, arguments.part.split("/"))
+    if not 1 <= number <= parts:
+        raise ValueError(f"part is {arguments.part}; it is from 1/n to n/n.")
     if arguments.quick:
         arguments.suites, arguments.draws, arguments.shots = ["banking77", "cr"], 2, None
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
-    number, parts = map(int, arguments.part.split("/"))
     jobs = [
         Job(suite, method, names, arguments.shots, arguments.draws, str(folder / "results.jsonl"), arguments.model)
         for suite in arguments.suites

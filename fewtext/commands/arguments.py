@@ -168,10 +168,11 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
     """
     positional = next((kind.POSITIONAL for kind in kinds if hasattr(kind, "POSITIONAL")), None)
     values: dict[str, Any] = {}
+    files: list[Path] = []
     words = settings_of_words((*kinds, *ignored))
     for argument in _joined(arguments, _flags((*kinds, *ignored))):
         if argument.endswith((".yaml", ".yml")) and "=" not in argument:
-            values.update(read_yaml(Path(argument)))
+            files.append(Path(argument))
         elif "=" in argument:
             key, _, text = argument.partition("=")
             name = key.lstrip("-").replace("-", "_")
@@ -180,6 +181,8 @@ def parse(arguments: Sequence[str], *kinds: type, ignored: Sequence[type] = ()) 
             values[positional] = argument
         else:
             raise ValueError(f"{argument!r} is neither a .yaml file nor key=value.")
+    of_files = {key: value for file in files for key, value in read_yaml(file).items()}
+    values = of_files | values  # what was said by itself wins, wherever it stands
     known = {f.name for kind in (*kinds, *ignored) for f in fields(kind) if f.init}
     for key in values:
         if key not in known:

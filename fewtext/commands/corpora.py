@@ -10,7 +10,7 @@ from typing import Any
 
 from fewtext.commands.arguments import DataArguments
 from fewtext.data.sources import find_corpora
-from fewtext.data.splits import THIRDS, split_classes, split_tasks
+from fewtext.data.splits import THIRDS, split_corpora, split_tasks
 from fewtext.data.tasks import Task, load_tasks
 
 logger = logging.getLogger(__name__)
@@ -46,24 +46,48 @@ def load_parts(arguments: DataArguments) -> dict[str, list[Task]]:
     """
     if arguments.split_by not in ("auto", "given", "classes", "tasks"):
         raise ValueError(f"split_by is {arguments.split_by!r}; it is auto, given, classes or tasks.")
-    if arguments.split_by == "tasks":
-        return _by_tasks(arguments)
-    splits = _split_names(arguments)
-    own = [entry for entry in entries_of(arguments) if isinstance(entry, dict) and entry.get("split")]
-    if arguments.split_by == "given" and own:
+    parts = _by_tasks(arguments) if arguments.split_by == "tasks" else _given_or_by_classes(arguments)
+    warn_shared(parts)
+    return parts
+
+
+def given_split(arguments: DataArguments, split: str) -> list[Task]:
+    """Load the tasks of one split; raises `ValueError` where a corpus names a split of its own, which would win."""
+    if own := _own_splits(arguments):
         raise ValueError(
-            f"split_by=given takes train, validation and test of every corpus, but {own[0]['source']} names a split "
-            "of its own: leave that out, or split by classes or tasks."
+            f"the split {split} of every corpus is taken here, but {own[0]['source']} names a split of its own: leave "
+            "that out, or split by classes or tasks."
         )
-    if arguments.split_by == "given" or (arguments.split_by == "auto" and not own and set(PARTS) <= set(splits)):
-        parts = {part: load_split(arguments, part) for part in PARTS}
-        if arguments.split_by == "given" or _disjoint(parts):
+    return load_split(arguments, split)
+
+
+def warn_shared(parts: dict[str, list[Task]]) -> None:
+    """Warn where more than one in a hundred of the texts to test on are texts to train on."""
+    train, test = ({text for task in parts.get(part, ()) for text in task.texts} for part in ("train", "test"))
+    if len(shared := train & test) > len(test) / 100:
+        warnings.warn(
+            f"{len(shared)} of the {len(test)} texts to test on are also texts to train on, such as {min(shared)!r}: "
+            "what is measured on them is too good.",
+            stacklevel=3,
+        )
+
+
+def _given_or_by_classes(arguments: DataArguments) -> dict[str, list[Task]]:
+    splits = _split_names(arguments)
+    given = arguments.split_by == "given"
+    if given or (arguments.split_by == "auto" and not _own_splits(arguments) and set(PARTS) <= set(splits)):
+        parts = {part: given_split(arguments, part) for part in PARTS}
+        if given or _disjoint(parts):
             logger.info("the splits train, validation and test are used as given")
             return parts
     pooled = load_split(arguments, arguments.split or "+".join(splits))
     logger.info("split by classes, seed %d", arguments.split_seed)
-    divided = [split_classes(task, THIRDS, seed=arguments.split_seed) for task in pooled]
-    return {part: [tasks[part] for tasks in divided] for part in PARTS}
+    return split_corpora(pooled, THIRDS, seed=arguments.split_seed)
+
+
+def _own_splits(arguments: DataArguments) -> list[dict[str, Any]]:
+    """Return the corpora that name a split of their own."""
+    return [entry for entry in entries_of(arguments) if isinstance(entry, dict) and entry.get("split")]
 
 
 def _by_tasks(arguments: DataArguments) -> dict[str, list[Task]]:

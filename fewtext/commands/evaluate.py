@@ -15,13 +15,14 @@ import torch
 from tqdm.auto import tqdm
 
 from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
-from fewtext.commands.corpora import load_parts, load_split
+from fewtext.commands.corpora import given_split, load_parts
 from fewtext.data.names import names_are_words, readable_name
 from fewtext.data.tasks import Task
 from fewtext.evaluation.episodic import EpisodeSetting, evaluate_episodes
 from fewtext.evaluation.fixed import SupportScores, evaluate_support
 from fewtext.evaluation.statistics import mean_interval
 from fewtext.folders import is_fewtext_folder
+from fewtext.models.configuration import check_settings
 from fewtext.models.embedding import text_vectors
 from fewtext.models.encoders import model_folder
 from fewtext.models.loading import load_network
@@ -52,7 +53,7 @@ def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) ->
 
 def _tasks(data: DataArguments, split: str) -> list[Task]:
     if data.split_by == "given":
-        return load_split(data, split)
+        return given_split(data, split)
     parts = load_parts(data)
     if not parts.get(split):
         raise ValueError(f"test_split is {split!r}; the parts are {', '.join(part for part in parts if parts[part])}.")
@@ -61,6 +62,7 @@ def _tasks(data: DataArguments, split: str) -> list[Task]:
 
 def load_model(model: ModelArguments) -> MatchingNetwork:
     """Return the model to train or to measure; `model_settings` are those of a new one on an encoder."""
+    check_settings(model.model_settings)
     if model.model is None:
         return MatchingNetwork.from_encoder(**model.model_settings)
     saved = is_packaged(model.model) or is_fewtext_folder(model_folder(model.model))
@@ -90,9 +92,9 @@ def measure(network: MatchingNetwork, tasks: Sequence[Task], test: TestArguments
         {
             "setting": str(score.setting),
             "accuracy": score.accuracy.mean,
-            "interval": score.accuracy.half_width,
+            "interval": score.accuracy.half_width if test.test_episodes > 1 else None,  # of one there is none
             "f1": score.f1.mean,
-            "f1_interval": score.f1.half_width,
+            "f1_interval": score.f1.half_width if test.test_episodes > 1 else None,
             "episodes": test.test_episodes,
             "seed": test.test_seed,
         }
@@ -105,8 +107,8 @@ def measure_support(network: MatchingNetwork, data: DataArguments, test: TestArg
     wanted = data.test_tasks
     if wanted is None and data.split_by == "tasks":
         wanted = [task.name for task in load_parts(data)["test"]]
-    queries = _by_name(load_split(data, test.test_split))
-    supports = _by_name(load_split(data, "train"))
+    queries = _by_name(given_split(data, test.test_split))
+    supports = _by_name(given_split(data, "train"))
     names = wanted if wanted is not None else list(supports)
     if missing := sorted(set(names) - (set(supports) & set(queries))):
         raise ValueError(f"no training or {test.test_split} split for the tasks {', '.join(missing)}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from transformers.training_args import OptimizerNames
 
 from fewtext.commands.arguments import DataArguments
 from fewtext.commands.corpora import entries_of
+from fewtext.data.tasks import Task
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.publishing import known_facts
 from fewtext.sharing.model_card import CardFacts, Result
@@ -20,17 +21,20 @@ def training_facts(
     name: str,
     network: MatchingNetwork,
     data: DataArguments,
+    parts: Mapping[str, Sequence[Task]],
     training: EpisodicTrainingArguments,
     n_episodes: int,
     rows: Sequence[dict[str, Any]],
 ) -> CardFacts:
-    """Return the facts of a run of `n_episodes`, `rows` being what `measure` found after it."""
+    """Return the facts of a run of `n_episodes` on the training part, `rows` being what `measure` found after it."""
     entries = entries_of(data)
     names = _names(entries, data)
-    held_out = [_held_out(entry, data) for entry in entries]
+    held_out = [_held_out(entry, data, parts) for entry in entries]
+    in_test = {task.name for task in parts["test"]}
     licences = [data.licenses.get(_source(entry)) or _local_licence(entry, data) for entry in entries]
     learned_from = {n: licence for n, licence, held in zip(names, licences, held_out, strict=True) if not held}
-    tested_on = [n for n, held in zip(names, held_out, strict=True) if held] or list(learned_from)
+    tested_on = [n for n, e in zip(names, entries, strict=True) if data.split_by == "tasks" and _name(e) in in_test]
+    tested_on = tested_on or list(learned_from)
     earlier = known_facts(name, network.config)  # what the model that was gone on from had learned
     episodes = f"{n_episodes} episodes of {_range(training.way)} classes, {_range(training.shot)} examples"
     episodes += f" and {_range(training.query)} queries a class; class names in {training.names:.0%} of them"
@@ -77,9 +81,10 @@ def _name(entry: Any) -> str:
     return given or (Path(source).name if Path(source).exists() else source)
 
 
-def _held_out(entry: Any, data: DataArguments) -> bool:
-    """Tell whether a corpus is one of the tasks that are tested on, and not learned from."""
-    return data.split_by == "tasks" and _name(entry) in (data.test_tasks or ())
+def _held_out(entry: Any, data: DataArguments, parts: Mapping[str, Sequence[Task]]) -> bool:
+    """Tell whether a corpus is one of the tasks that are validated or tested on, and not learned from."""
+    held_out = {task.name for part in ("validation", "test") for task in parts[part]}
+    return data.split_by == "tasks" and _name(entry) in held_out
 
 
 def _result(data: str, row: dict[str, Any]) -> Result:

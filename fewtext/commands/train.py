@@ -8,7 +8,6 @@ fewtext train recipes/sentiment/sst2/lstm.yaml --push-to-hub --hub-model-id me/s
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +60,11 @@ def train(
         raise ValueError(
             "freeze_encoder leaves an adapter nothing to learn; leave adapter_rank or freeze_encoder out."
         )
+    if test.protocol == "support" and data.split_by not in ("tasks", "given"):
+        raise ValueError(
+            "protocol=support tests on the test split of every task, which training by split_by="
+            f"{data.split_by} may have learned from; give split_by=tasks or split_by=given."
+        )
     parts = load_parts(data)
     set_seed(training.seed)  # the new parameters start at random
     network = load_model(model)
@@ -74,9 +78,8 @@ def train(
         for part, tasks in parts.items():
             print(f"{part}: {names_of(tasks)}", flush=True)
     before = _measure(network, parts, data, test) if main else []
-    started = time.perf_counter()
     trainer.train(resume_from_checkpoint=training.resume_from_checkpoint)
-    seconds = time.perf_counter() - started
+    seconds = trainer.seconds
     network = trainer.whole_model()
     if model.adapter_rank is not None and main:
         merge_adapter(network, folder / "adapter")
@@ -111,7 +114,7 @@ def _finish(
         "learned": {name: round(p.item(), 4) for name, p in network.named_parameters() if p.numel() == 1},
     }
     name = (trainer.hub_model_id if training.push_to_hub else None) or str(folder / "model")
-    facts = training_facts(name, network, data, training, n_episodes, after)
+    facts = training_facts(name, network, data, parts, training, n_episodes, after)
     remember(facts, network.config)
     with replaced_folder(folder / "model") as new:
         network.save_pretrained(new)

@@ -192,8 +192,11 @@ class EpisodeDataset(Dataset[Episode]):
             support += [(texts[j], label) for j in drawn[:shot]]
             queries += [(texts[j], label) for j in drawn[shot:]]
         absent = [task.classes[j] for j in order[way:]]
-        taken: set[str] = set()
-        while len(taken) < n_unknown:
+        taken = {text for text, _ in (*support, *queries)}  # a text of several classes is known by one of them
+        most = len(taken) + n_unknown
+        if n_unknown and len(taken.union(*(task.texts_of[name] for name in absent))) < most:
+            raise ValueError(f"task {task.name!r}: its other classes have too few texts for {n_unknown} unknown ones.")
+        while len(taken) < most:
             texts = task.texts_of[absent[int(rng.integers(len(absent)))]]
             text = texts[int(rng.integers(len(texts)))]
             if text not in taken:

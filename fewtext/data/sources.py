@@ -99,7 +99,7 @@ def _find_in_folder(folder: Path) -> dict[str, Splits]:
         return {name: {"train": tables[0]}}
     family: dict[str, Splits] = {}
     for child in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if _tables(child):
+        if _tables(child) or _tables(child / "data"):
             family.update(_find_in_folder(child))
     if not family:
         raise FileNotFoundError(

@@ -37,6 +37,31 @@ def split_classes(
     }
 
 
+def split_corpora(
+    tasks: Sequence[Task], parts: Mapping[str, float] = THIRDS, *, seed: int = 0
+) -> dict[str, list[Task]]:
+    """Split several tasks into parts that share no class, not even one task's with another's.
+
+    A class that an earlier task has is in the same part in all of them; a task none of whose classes is in a part has
+    no task there, and so few new classes that not every part would get one go to the first.
+
+    Raises `ValueError` as `split_classes` does.
+    """
+    part_of: dict[str, str] = {}
+    divided: dict[str, list[Task]] = {part: [] for part in parts}
+    for task in tasks:
+        new = [label for label in task.classes if label not in part_of]
+        if len(new) < len(task.classes) and len(new) * min(parts.values()) < 1:
+            part_of.update(dict.fromkeys(new, next(iter(parts))))
+        else:
+            own = _divide(new, parts, seed, f"task {task.name!r}", "class")
+            part_of.update({label: part for part, labels in own.items() for label in labels})
+        for part, found in divided.items():
+            if labels := [label for label in task.classes if part_of[label] == part]:
+                found.append(task.select(labels, f"{task.name}/{part}"))
+    return divided
+
+
 def split_tasks(
     tasks: Sequence[Task], parts: Mapping[str, float] | Mapping[str, Sequence[str]] = THIRDS, *, seed: int = 0
 ) -> dict[str, list[Task]]:

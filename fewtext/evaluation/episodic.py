@@ -123,8 +123,8 @@ def evaluate_episodes(
     """
     if not settings:
         raise ValueError("evaluate_episodes: no settings were given.")
-    if any(setting.names for setting in settings) and not any(names_are_words(task.classes) for task in tasks):
-        raise ValueError("names=True, but the class names of the tasks are no words.")
+    for setting in settings:
+        check_names(setting, tasks)
     chosen = episodes if episodes is not None else range(n_episodes)
     drawn: dict[EpisodeSetting, list[Episode]] = {}
     for setting in settings:
@@ -145,6 +145,12 @@ def evaluate_episodes(
     return scores
 
 
+def check_names(setting: EpisodeSetting, tasks: Sequence[Task]) -> None:
+    """Raise `ValueError` where class names are to count that are no words."""
+    if setting.names and (wordless := [task.name for task in tasks if not names_are_words(task.classes)]):
+        raise ValueError(f"names=True, but the class names of the task {wordless[0]!r} are no words.")
+
+
 @torch.inference_mode()
 def _score(
     model: MatchingNetwork,
@@ -163,7 +169,7 @@ def _score(
         references = batch["query_labels"]
         nll = -log_probs.gather(-1, references.clamp_min(0)[..., None])[..., 0]
         known = references >= 0
-        losses.append((nll.masked_fill(~known, 0).sum(-1) / known.sum(-1).clamp_min(1)).cpu().numpy())
+        losses.append((nll.masked_fill(~known, 0).sum(-1) / known.sum(-1).clamp_min(1)).float().cpu().numpy())
         predictions, truth = log_probs.argmax(-1).cpu().numpy(), references.cpu().numpy()
         accuracies.append(accuracy(predictions, truth))
         f1s.append(macro_f1(predictions, truth, log_probs.shape[-1]))

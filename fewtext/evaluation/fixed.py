@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from fewtext.data.ids import example_id
 from fewtext.data.names import names_are_words, readable_name
 from fewtext.data.tasks import Task
 from fewtext.evaluation.statistics import balanced_accuracy
@@ -67,8 +68,10 @@ def evaluate_support(
     named = [readable_name(name) for name in classes] if names else []
     if vectors is None:
         vectors = text_vectors(model, [*support.texts, *named, *query.texts], show_progress)
-    rows = [vectors.rows[text] for text in (*support.texts, *named)]
-    labels = [classes.index(label) for label in support.labels] + list(range(len(named)))
+    # In the order of a classifier, whatever that of the file: the LSTM reads the examples one after another.
+    pairs = sorted(zip(support.texts, support.labels, strict=True), key=lambda pair: example_id(*pair))
+    rows = [vectors.rows[text] for text in (*(text for text, _ in pairs), *named)]
+    labels = [classes.index(label) for _, label in pairs] + list(range(len(named)))
     one_hot = torch.nn.functional.one_hot(torch.tensor(labels), len(classes)).to(vectors.examples)
     weights = vectors.examples.new_ones(len(rows))
     weights[len(support.texts) :] = model.config.name_weight

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fewtext.data.columns import check_texts
+from fewtext.data.ids import example_id
 from fewtext.data.names import readable_name
-from fewtext.inference.ids import distinct_ids, example_id, ids_beside
+from fewtext.inference.ids import distinct_ids, ids_beside
 from fewtext.inference.labels import (
     Label,
     Shares,

@@ -1,20 +1,10 @@
-"""Stable ids of examples."""
+"""Ids that are distinct, beside each other and beside those that are there."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 from fewtext.inference.rows import rows_among
-
-
-def example_id(text: str, label: str) -> str:
-    """Return the id of a new example, 16 hexadecimal digits.
-
-    >>> example_id("where is my card", "card arrival")
-    '4da019990dd53c44'
-    """
-    return hashlib.sha256(f"{label}\0{text}".encode()).hexdigest()[:16]
 
 
 def distinct_ids(ids: Iterable[str]) -> tuple[str, ...]:

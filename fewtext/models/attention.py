@@ -46,8 +46,8 @@ def class_scores(scores: Tensor, labels: Labels, weights: Tensor, present: Tenso
     peak = _peak(scores, weights)
     summed = sum_by_class(_exp_below(scores, peak), labels, weights)
     present = (classes_present(labels, weights) if present is None else present)[..., None, :]
-    # A class all of whose examples are far off underflows to 0: the smallest number stands in for it, so
-    # that its log-probability stays finite.
+    if bool(((summed == 0) & present).any()):  # a class all of whose examples are far off underflows
+        return torch.where(present, _summed_by_class(scores, labels, weights), -torch.inf)
     return torch.where(present, summed.clamp_min(torch.finfo(summed.dtype).tiny).log() + peak, -torch.inf)
 
 
@@ -162,6 +162,26 @@ def attention(scores: Tensor, labels: Labels, weights: Tensor, log_probs: Tensor
 def represent(attention_weights: Tensor, support: Tensor) -> Tensor:
     """Return h(x) = Σ_i a(x, x_i) g(x_i), `(..., n_query, dim)`: x placed by what it resembles."""
     return attention_weights @ support
+
+
+def _summed_by_class(scores: Tensor, labels: Labels, weights: Tensor) -> Tensor:
+    """Return the same with the largest score of each class taken out: slower, and exact however far apart they are."""
+    if isinstance(labels, Tensor):
+        shares = (labels * weights[..., None]).unbind(-1)
+        return torch.stack([_log_sum(scores, share) for share in shares], -1)
+    own = labels.numbers.expand_as(scores)
+    there = scores.detach().masked_fill(~(weights > 0)[..., None, :], -torch.inf)
+    least = there.new_full((*scores.shape[:-1], labels.n_way), torch.finfo(scores.dtype).min)
+    peaks = least.scatter_reduce(-1, own, there, "amax")
+    summed = sum_by_class(_exp_below(scores, peaks.gather(-1, own)), labels, weights)
+    return summed.clamp_min(torch.finfo(summed.dtype).tiny).log() + peaks
+
+
+def _log_sum(scores: Tensor, shares: Tensor) -> Tensor:
+    """Return log Σ_i w_i exp(s_i) `(..., n_query)`; a finite number where every weight `(..., n_support)` is 0."""
+    counts = (shares > 0) | ~(shares > 0).any(-1, keepdim=True)
+    weighed = scores + shares.clamp_min(torch.finfo(shares.dtype).tiny).log()[..., None, :]
+    return torch.logsumexp(weighed.masked_fill(~counts[..., None, :], -torch.inf), -1)
 
 
 def _peak(scores: Tensor, weights: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
@@ -18,6 +19,14 @@ CONTEXTS = ("none", "center", "lstm")
 KERNELS = ("cosine", "euclidean", "dot")
 CLASS_VOTES = ("sum", "mean", "prototype", "mixed")
 ACTIVATIONS: dict[str, type[nn.Module]] = {"identity": nn.Identity, "tanh": nn.Tanh, "relu": nn.ReLU, "gelu": nn.GELU}
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "true or false"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": ((str,), "a text"),
+}
+"""What the value of a setting may be, by its type, and how that is said."""
+
 TEMPERATURES = {"cosine": 20.0, "euclidean": 10.0, "dot": 20.0}
 """Where the temperature starts; on unit vectors the three starts give the same attention."""
 
@@ -108,14 +117,15 @@ class MatchingNetworkConfig(PreTrainedConfig):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(allowed)}.")
         for layer in self.projection or []:
-            if set(layer) != {"size", "bias", "activation"} or layer["activation"] not in ACTIVATIONS:
+            right = set(layer) == {"size", "bias", "activation"} and layer["activation"] in ACTIVATIONS
+            if not (right and isinstance(layer["size"], int) and isinstance(layer["bias"], bool)):
                 raise ValueError(
                     f"projection has the layer {layer}; a layer has a size, a bias (true or false) and an activation, "
                     f"one of {', '.join(ACTIVATIONS)}."
                 )
-        for name in ("context_size", "context_steps", "max_length"):
-            if (value := getattr(self, name)) is not None and not isinstance(value, int):
-                raise ValueError(f"{name} is {value!r}; it is a whole number.")
+        for name, hint in self.__annotations__.items():
+            if (kind := KINDS.get(hint.removesuffix(" | None"))) is not None:
+                _check_kind(name, getattr(self, name), *kind, hint.endswith("None"))
         for name in ("prototype_share", "center_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it is a share, from 0 to 1.")
@@ -142,6 +152,15 @@ class MatchingNetworkConfig(PreTrainedConfig):
     def embedding_size(self) -> int:
         """Size of an embedding: that of the projection, else the encoder's hidden size."""
         return int(self.projection[-1]["size"] if self.projection else self.encoder_config.hidden_size)
+
+
+def _check_kind(name: str, value: object, kinds: tuple[type, ...], told: str, may_lack: bool) -> None:
+    """Raise `ValueError` for the value of a setting that is of another kind; a truth value is no number."""
+    if value is None and may_lack:
+        return
+    right = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+    if not right or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"{name} is {value!r}; it is {told}.")
 
 
 def check_settings(settings: Iterable[str], others: Iterable[str] = ()) -> None:

@@ -197,12 +197,19 @@ def encoder_settings(encoder: nn.Module) -> dict[str, Any]:
 
 
 def add_projection(encoder: nn.Module, size: int, layers: Sequence[Mapping[str, Any]]) -> None:
-    """Give an encoder the layers of `MatchingNetworkConfig.projection`, so that it freezes and trains with them."""
+    """Give an encoder the layers of `MatchingNetworkConfig.projection`, so that it freezes and trains with them.
+
+    Layers of the same form that it has already stay as they are: another network shares them.
+    """
     modules: list[nn.Module] = []
     for layer in layers:
         modules += [nn.Linear(size, layer["size"], bias=layer["bias"]), ACTIVATIONS[layer["activation"]]()]
         size = layer["size"]
-    encoder.add_module("projection", nn.Sequential(*modules))
+    projection = nn.Sequential(*modules)
+    known = getattr(encoder, "projection", None)
+    shapes = [tuple(parameter.shape) for parameter in projection.parameters()]
+    if not isinstance(known, nn.Sequential) or [tuple(p.shape) for p in known.parameters()] != shapes:
+        encoder.add_module("projection", projection)
 
 
 def fill_projection(encoder: nn.Module, weights: Sequence[Mapping[str, Tensor]]) -> None:

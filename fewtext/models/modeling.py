@@ -270,7 +270,8 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
             text_vectors, support_vectors = self._encode_batch(input_ids, attention_mask, support, query)
         support_vectors = text_vectors if support_vectors is None else support_vectors
         with torch.autocast(text_vectors.device.type, enabled=False):
-            examples, queries = _full_precision(support_vectors)[support], _full_precision(text_vectors)[query]
+            kind = self.matcher.log_temperature.dtype  # that of the matching, whatever autocast made of the vectors
+            examples, queries = support_vectors.to(kind)[support], text_vectors.to(kind)[query]
             episodes = Episodes(self.matcher, queries, examples, support_labels, support_weights)
             membership = episodes.membership()
             loss = None
@@ -290,10 +291,6 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
             table = vectors.new_zeros(len(input_ids), vectors.shape[-1])
             tables.append(table.index_copy(0, rows, vectors))
         return tables[0], tables[1]
-
-
-def _full_precision(vectors: Tensor) -> Tensor:
-    return vectors.float() if vectors.dtype in (torch.float16, torch.bfloat16) else vectors
 
 
 AutoModel.register(MatchingNetworkConfig, MatchingNetwork)

@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from fewtext.folders import OWN_FILES
+from fewtext.folders import MODEL_PARTS, OWN_FILES
 
 CARD_FILE, HANDLER_FILE, REQUIREMENTS_FILE = "README.md", "handler.py", "requirements.txt"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -79,8 +79,8 @@ def push_folder(
             commit_message=commit_message or "Push a fewtext model",
             revision=revision,
             create_pr=create_pr,
-            allow_patterns=[*OWN_FILES, CARD_FILE, HANDLER_FILE, REQUIREMENTS_FILE],
-            delete_patterns=sorted(OWN_FILES),
+            allow_patterns=[*OWN_FILES, MODEL_PARTS, CARD_FILE, HANDLER_FILE, REQUIREMENTS_FILE],
+            delete_patterns=[*sorted(OWN_FILES), MODEL_PARTS],
         )
 
 
@@ -119,6 +119,8 @@ def explained(repo_id: str, revision: str | None = None) -> Iterator[None]:
             ) from error
         raise ConnectionError(f"the Hub answered {error.response.status_code} for {repo_id}: {error}") from error
     except (PermissionError, FileNotFoundError, ValueError):
+        raise
+    except (ImportError, SyntaxError, NameError, AttributeError, TypeError):  # faults of the code that was fetched
         raise
     except Exception as error:  # the transport's own errors share no public base class
         raise ConnectionError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 import torch
@@ -134,3 +135,13 @@ class EpisodicTrainingArguments(TrainingArguments):
     def eval_settings(self) -> list[EpisodeSetting]:
         """The settings that evaluation runs, one a shot."""
         return [EpisodeSetting(self.eval_way, shot, self.eval_query, self.eval_names) for shot in self.eval_shots]
+
+
+def check_processes(args: EpisodicTrainingArguments) -> None:
+    """Stop where the processes would train copies of their own."""
+    wanted = int(os.environ.get("WORLD_SIZE", "1"))
+    if args.world_size != wanted:
+        raise ValueError(
+            f"{wanted} processes were started but {args.world_size} found each other. On a CPU set "
+            "ACCELERATE_USE_CPU=true, or launch with recipes/accelerate/cpu_2.yaml."
+        )

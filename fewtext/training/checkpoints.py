@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,24 @@ class CheckpointMarker(TrainerCallback):
 
     Args:
         settings: What must be the same when training goes on from it.
+
+    Attributes:
+        seconds_before: Seconds of training until the checkpoint that training goes on from.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
+        self.seconds_before = 0.0
+        self._started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, those before it was interrupted among them."""
+        return self.seconds_before + time.perf_counter() - self._started
+
+    def on_train_begin(self, *args: object, **kwargs: object) -> None:
+        """Count from here."""
+        self._started = time.perf_counter()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         """Write the marker by an atomic rename."""
@@ -38,21 +53,24 @@ class CheckpointMarker(TrainerCallback):
         folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
         if folder.is_dir():
             temporary = folder / f".{MARKER}"
-            temporary.write_text(json.dumps(self.settings) + "\n", encoding="utf-8")
+            known = {**self.settings, "seconds": round(self.seconds, 1)}
+            temporary.write_text(json.dumps(known) + "\n", encoding="utf-8")
             temporary.replace(folder / MARKER)
 
 
 def run_settings(
     args: EpisodicTrainingArguments, config: MatchingNetworkConfig, tasks: Sequence[Task]
 ) -> dict[str, Any]:
-    """Return what decides the episodes of a run, and the form of its model: another run cannot go on from it."""
+    """Return what decides a run's episodes, how it learns, and its model's settings: another cannot go on from it."""
     drawn = {
         name: getattr(args, name) for name in ("way", "shot", "query", "turns", "n_unknown", "names", "hard", "seed")
     }
-    model = {name: getattr(config, name) for name in ("context", "context_steps", "context_size", "class_vote")}
-    known = json.dumps([[task.name, len(task.texts), task.classes, task.weight] for task in tasks])
+    learned = {name: getattr(args, name) for name in ("learning_rate", "matching_learning_rate", "freeze_encoder")}
+    model = {name: value for name, value in config.to_dict().items() if name in MatchingNetworkConfig.__annotations__}
+    model = {name: value for name, value in model.items() if name not in ("encoder", "trained_on", "base_encoder")}
+    known = json.dumps([[task.name, task.weight, *task.texts, *task.labels] for task in tasks])
     digest = hashlib.sha256(known.encode()).hexdigest()[:16]
-    return {**drawn, **model, "episodes_per_step": args.episodes_per_step, "tasks": digest}
+    return {**drawn, **learned, **model, "episodes_per_step": args.episodes_per_step, "tasks": digest}
 
 
 def check_same_run(checkpoint: str | Path, settings: Mapping[str, Any]) -> None:
@@ -65,10 +83,17 @@ def check_same_run(checkpoint: str | Path, settings: Mapping[str, Any]) -> None:
     if not isinstance(before, dict):
         return
     before = {"turns": 1} | before  # runs that knew no turns
-    if not (other := [name for name in now if before.get(name) != now[name]]):
+    if not (other := [name for name in now if name in before and before[name] != now[name]]):
         return
     told = ", ".join(f"{name} was {before.get(name)!r} and is {now[name]!r}" for name in other)
     raise ValueError(f"{checkpoint} is of a run with other settings ({told}); give those, or another output_dir.")
+
+
+def seconds_until(checkpoint: str | Path) -> float:
+    """Return the seconds of training until a checkpoint, as its marker says; 0 where it says none."""
+    marker = Path(checkpoint) / MARKER
+    known = json.loads(marker.read_text(encoding="utf-8") or "null") if marker.is_file() else None
+    return float(known.get("seconds", 0.0)) if isinstance(known, dict) else 0.0
 
 
 def resumes_from(choice: str | bool | None) -> str | bool | None:

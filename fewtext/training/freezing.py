@@ -23,7 +23,8 @@ def learning(model: MatchingNetwork, freeze_encoder: bool, trains_membership: bo
     for encoder in (model.encoder, model.support_encoder):
         if encoder is not None and freeze_encoder:
             encoder.requires_grad_(False)
-    model.matcher.membership.requires_grad_(trains_membership)
+    if not trains_membership:
+        model.matcher.membership.requires_grad_(False)
     try:
         yield
     finally:

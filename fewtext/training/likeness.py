@@ -19,4 +19,4 @@ def class_likeness(model: MatchingNetwork, device: torch.device, task: Task) -> 
     sizes = [min(TEXTS_OF_A_CLASS, task.count(name)) for name in task.classes]
     means = torch.stack([vectors.mean(0) for vectors in model.embed(texts).split(sizes)])
     means = torch.nn.functional.normalize(means, dim=-1)
-    return (means @ means.T).cpu().numpy()
+    return (means @ means.T).float().cpu().numpy()

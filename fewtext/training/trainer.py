@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -19,18 +18,19 @@ from fewtext.data.collator import EpisodeCollator, VectorCollator
 from fewtext.data.episodes import EpisodeDataset
 from fewtext.data.names import readable_name
 from fewtext.data.tasks import Task
-from fewtext.evaluation.episodic import EpisodeSetting, draw_episodes, evaluate_episodes
+from fewtext.evaluation.episodic import EpisodeSetting, check_names, draw_episodes, evaluate_episodes
 from fewtext.evaluation.statistics import mean_interval
 from fewtext.models.embedding import TextVectors, text_vectors
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.sharing.model_card import CardFacts
-from fewtext.training.arguments import EpisodicTrainingArguments
+from fewtext.training.arguments import EpisodicTrainingArguments, check_processes
 from fewtext.training.checkpoints import (
     CheckpointMarker,
     check_same_run,
     last_complete_checkpoint,
     resumes_from,
     run_settings,
+    seconds_until,
 )
 from fewtext.training.freezing import learning
 from fewtext.training.likeness import class_likeness
@@ -67,7 +67,7 @@ class EpisodicTrainer(Trainer):
     ) -> None:
         if model.tokenizer is None:
             raise TypeError("EpisodicTrainer: the model has no tokenizer; set model.tokenizer.")
-        _check_processes(args)
+        check_processes(args)
         self.train_tasks = list(train_tasks)
         self.eval_tasks = list(eval_tasks or [])
         episodes = EpisodeDataset(
@@ -113,6 +113,7 @@ class EpisodicTrainer(Trainer):
         model.gradient_cache = args.gradient_cache
         model.label_smoothing = args.label_smoothing_factor
         self._about = run_settings(args, model.config, self.train_tasks)
+        self._marker = CheckpointMarker(self._about)
         patience = args.early_stopping_patience
         stopping = [] if patience is None else [EarlyStoppingCallback(early_stopping_patience=patience)]
         super().__init__(
@@ -121,7 +122,7 @@ class EpisodicTrainer(Trainer):
             data_collator=collator,
             train_dataset=episodes,
             eval_dataset=eval_dataset,
-            callbacks=[CheckpointMarker(self._about), *stopping, *(callbacks or [])],
+            callbacks=[self._marker, *stopping, *(callbacks or [])],
         )
         prepare_sharding(self.accelerator, model)
 
@@ -137,11 +138,15 @@ class EpisodicTrainer(Trainer):
             resume_from_checkpoint = last_complete_checkpoint(self.args.output_dir or ".")
         if resume_from_checkpoint is not None:
             check_same_run(str(resume_from_checkpoint), self._about)
+            self._marker.seconds_before = seconds_until(str(resume_from_checkpoint))
         with learning(self.model, self.args.freeze_encoder, self.trains_membership):  # type: ignore[arg-type]
-            return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+            found = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        self.seconds = self._marker.seconds
+        return found
 
     def _eval_episodes(self, args: EpisodicTrainingArguments, setting: EpisodeSetting) -> EpisodeDataset:
         try:
+            check_names(setting, self.eval_tasks)
             return draw_episodes(self.eval_tasks, setting, args.eval_episodes, args.seed, args.small_classes)
         except ValueError as error:
             raise ValueError(f"evaluation (eval_way, eval_shots, eval_query): {error}") from error
@@ -229,6 +234,8 @@ class EpisodicTrainer(Trainer):
         """
         if not self.eval_tasks:
             raise ValueError("EpisodicTrainer.evaluate: no eval_tasks were given.")
+        if eval_dataset is not None and eval_dataset is not self.eval_dataset:
+            raise ValueError("EpisodicTrainer.evaluate takes no other eval_dataset: eval_tasks are evaluated on.")
         rank, world = self.args.process_index, self.args.world_size
         scores = evaluate_episodes(
             self.whole_model(),
@@ -285,13 +292,3 @@ def _interleave(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 def _all_texts(tasks: Sequence[Task]) -> list[str]:
     return [text for task in tasks for text in (*task.texts, *map(readable_name, task.classes))]
-
-
-def _check_processes(args: EpisodicTrainingArguments) -> None:
-    """Stop where the processes would train copies of their own."""
-    wanted = int(os.environ.get("WORLD_SIZE", "1"))
-    if args.world_size != wanted:
-        raise ValueError(
-            f"{wanted} processes were started but {args.world_size} found each other. On a CPU set "
-            "ACCELERATE_USE_CPU=true, or launch with recipes/accelerate/cpu_2.yaml."
-        )

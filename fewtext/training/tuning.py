@@ -93,7 +93,5 @@ def _draw(trial: Any, name: str, values: Mapping[str, Any]) -> float | int:
 
 
 def _metrics(trainer: EpisodicTrainer) -> list[str]:
-    of_settings = [
-        f"eval_{s.key}_{what}" for s in trainer.args.eval_settings for what in ("accuracy", "interval", "f1")
-    ]
-    return ["eval_accuracy", "eval_loss", *of_settings]
+    of_settings = [f"eval_{s.key}_{what}" for s in trainer.args.eval_settings for what in ("accuracy", "f1")]
+    return ["eval_accuracy", *of_settings]

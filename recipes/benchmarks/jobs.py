@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from benchmarks.catalog import METHODS, PEERS
+from benchmarks.catalog import META_TRAINED, METHODS, PEERS
 from benchmarks.methods import Method, VectorTable
 from benchmarks.problems import Problem, problems
 from benchmarks.trained import MetaTrained
@@ -35,7 +35,8 @@ class Job:
     @property
     def title(self) -> str:
         """The method as the table calls it."""
-        method = self.method if self.model is None or self.method in PEERS else f"{self.method} from {self.model}"
+        starts_elsewhere = self.method in PEERS or self.method in META_TRAINED
+        method = self.method if self.model is None or starts_elsewhere else f"{self.method} from {self.model}"
         return f"{method}, names" if self.names else method
 
 

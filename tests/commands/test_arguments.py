@@ -107,3 +107,9 @@ def test_a_dash_is_standard_input():
     assert (arguments.input, arguments.abstain, arguments.explain, arguments.resume) == ("-", 0.2, 3, True)
     [arguments] = parse(["abstain=auto"], ClassifyArguments)
     assert arguments.abstain == "auto"
+
+
+def test_what_is_said_by_itself_wins_wherever_it_stands(tmp_path):
+    (tmp_path / "c.yaml").write_text("test_way: 7\ntest_query: 3")
+    [test] = parse(["test_way=20", str(tmp_path / "c.yaml")], TestArguments)
+    assert (test.test_way, test.test_query) == (20, 3)

@@ -1,7 +1,7 @@
 import pytest
 
 from fewtext.commands.arguments import DataArguments
-from fewtext.commands.corpora import load_parts, load_split
+from fewtext.commands.corpora import given_split, load_parts, load_split
 
 
 def classes(parts):
@@ -61,9 +61,7 @@ def test_unknown_ways_to_split_are_named():
 def test_given_splits_are_not_mixed_with_a_split_of_ones_own(tmp_path):
     data = write(tmp_path / "d", train=["a", "b"], validation=["c", "d"], test=["e", "f"])
     entry = [{"source": data, "split": "train"}]
-    with pytest.raises(
-        ValueError, match=f"split_by=given takes train, validation and test .* but {data} names a split"
-    ):
+    with pytest.raises(ValueError, match=f"the split train of every corpus is taken here, but {data} names a split"):
         load_parts(DataArguments(data=entry, split_by="given"))
     labels = [f"k{i}" for i in range(8)]
     whole = write(tmp_path / "e", train=labels, validation=["v"], test=["t"])
@@ -84,3 +82,26 @@ def test_all_splits_of_a_family_are_pooled(tmp_path):
 def test_a_corpus_without_a_source_is_named():
     with pytest.raises(ValueError, match=r"the corpus \{'sorce': 'x'\} has no source"):
         load_parts(DataArguments(data=[{"sorce": "x"}]))
+
+
+def test_corpora_with_common_classes_share_none_between_parts(tmp_path):
+    one = write(tmp_path / "one", train=[f"k{i}" for i in range(8)])
+    two = write(tmp_path / "two", train=[f"k{i}" for i in range(12)])
+    found = classes(load_parts(DataArguments(data=[one, two], split_by="classes")))
+    assert not found["train"] & found["test"] and not found["train"] & found["validation"]
+    assert set.union(*found.values()) == {f"k{i}" for i in range(12)}
+
+
+def test_texts_to_test_on_that_are_learned_from_are_told(tmp_path):
+    """The same texts under the classes of two corpora."""
+    for name, size in (("a", 8), ("b", 9)):
+        rows = "".join(f"text {i},{name}{i % size}\n" for i in range(72))
+        (tmp_path / f"{name}.csv").write_text(f"text,label\n{rows}")
+    with pytest.warns(UserWarning, match="of the .* texts to test on are also texts to train on"):
+        load_parts(DataArguments(data=[str(tmp_path / "a.csv"), str(tmp_path / "b.csv")], split_by="classes"))
+
+
+def test_a_split_of_ones_own_does_not_stand_in_for_another(tmp_path):
+    data = DataArguments(data=[{"source": write(tmp_path / "d", train=["a"], test=["b"]), "split": "train"}])
+    with pytest.raises(ValueError, match="the split test of every corpus is taken here"):
+        given_split(data, "test")

@@ -193,3 +193,19 @@ def test_a_text_of_two_classes_takes_its_turns_in_both():
     assert turned.support_texts == ("b", "c") and turned.query_texts == ("a", "b")
     with pytest.raises(ValueError, match="turns is 0; it must be at least 1"):
         take_turns(episode, 0)
+
+
+def test_a_text_of_several_classes_is_never_known_and_unknown():
+    """Every text is in two of the three classes, but for one a class."""
+    texts = {"a": ["x", "y", "1"], "b": ["y", "z", "2"], "c": ["z", "x", "3"]}
+    task = Task("t", [text for own in texts.values() for text in own], [name for name in texts for _ in range(3)])
+    dataset = EpisodeDataset([task], length=100, way=2, shot=1, query=1, n_unknown=1)
+    for episode in dataset:
+        known = {
+            *episode.support_texts,
+            *(t for t, y in zip(episode.query_texts, episode.query_labels, strict=True) if y >= 0),
+        }
+        assert not known & {t for t, y in zip(episode.query_texts, episode.query_labels, strict=True) if y == UNKNOWN}
+    same = Task("s", ["x", "y", "x", "y", "x", "y"], ["a", "a", "b", "b", "c", "c"])
+    with pytest.raises(ValueError, match="other classes have too few texts for 1 unknown"):
+        EpisodeDataset([same], length=1, way=2, shot=1, query=1, n_unknown=1)[0]

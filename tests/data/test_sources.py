@@ -136,3 +136,10 @@ def test_shards_of_a_split_are_one(tmp_path):
     (tmp_path / "train-00000-of-00002.parquet").unlink()
     with pytest.raises(ValueError, match="lacks files of the split 'train': it has only train-00001-of-00002.parquet"):
         load_tasks(tmp_path, split="train")
+
+
+def test_a_member_of_a_family_may_have_its_files_in_data(tmp_path):
+    for place in ("a", "b/data"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "train.csv").write_text("text,label\nhello,x\n")
+    assert [task.name for task in load_tasks(str(tmp_path), split="train")] == ["a", "b"]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewtext.data.splits import split_classes, split_tasks
+from fewtext.data.splits import split_classes, split_corpora, split_tasks
 from fewtext.data.tasks import Task
 
 
@@ -57,3 +57,17 @@ def test_a_family_splits_by_task():
     assert sorted(task.name for part in halves.values() for task in part) == list("pqrs")
     with pytest.raises(ValueError, match="same name"):
         split_tasks([tasks[0], tasks[0]])
+
+
+def test_tasks_share_no_class_between_parts():
+    one, two = (
+        Task(name, [f"{name} {i}" for i in range(n)], [f"k{i}" for i in range(n)]) for name, n in (("a", 8), ("b", 9))
+    )
+    apart = split_corpora([one], seed=3)
+    assert {part: tasks[0].classes for part, tasks in apart.items()} == {
+        part: task.classes for part, task in split_classes(one, seed=3).items()
+    }
+    both = split_corpora([one, two], seed=3)
+    of = {part: {c for task in tasks for c in task.classes} for part, tasks in both.items()}
+    assert sum(map(len, of.values())) == 9 and "k8" in of["train"]  # too few new ones for every part
+    assert [task.name for task in both["test"]] == ["a/test", "b/test"]

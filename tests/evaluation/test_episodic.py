@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from fewtext.data.collator import EpisodeCollator
 from fewtext.data.tasks import Task
 from fewtext.evaluation import episodic
 from fewtext.evaluation.episodic import EpisodeSetting, draw_episodes, evaluate_episodes
@@ -16,7 +17,7 @@ SETTINGS = [EpisodeSetting(4, shot, 3, names) for shot in (1, 2) for names in (F
 @pytest.fixture
 def network(encoder_folder):
     torch.manual_seed(0)
-    return MatchingNetwork.from_encoder(encoder_folder, context="lstm", context_gate=0.5)
+    return MatchingNetwork.from_encoder(encoder_folder, context="lstm", context_gate=0.5, name_weight=0.5)
 
 
 def loop(network, task, setting, n_episodes, seed):
@@ -24,7 +25,8 @@ def loop(network, task, setting, n_episodes, seed):
     for episode in draw_episodes([task], setting, n_episodes, seed):
         support = network.embed([*episode.support_texts, *episode.names], support=True)
         labels = torch.eye(setting.way)[[*episode.support_labels, *range(len(episode.names))]]
-        log_probs = network.matcher(network.embed(episode.query_texts), support, labels)
+        weights = torch.tensor([1.0] * len(episode.support_texts) + [network.config.name_weight] * len(episode.names))
+        log_probs = network.matcher(network.embed(episode.query_texts), support, labels, weights)
         truth = torch.tensor(episode.query_labels)
         accuracies.append((log_probs.argmax(-1) == truth).double().mean().item())
         losses.append(-log_probs[range(len(truth)), truth].mean().item())
@@ -91,7 +93,32 @@ def test_what_cannot_be_drawn_is_named(network, intents):
 
 def test_names_that_are_no_words_and_no_settings_are_refused(model):
     task = Task("numbers", [f"text {i}" for i in range(24)], [str(i % 4) for i in range(24)])
-    with pytest.raises(ValueError, match="the class names of the tasks are no words"):
+    with pytest.raises(ValueError, match="are no words"):
         evaluate_episodes(model, [task], [EpisodeSetting(2, 1, 2, names=True)], n_episodes=2)
     with pytest.raises(ValueError, match="no settings were given"):
         evaluate_episodes(model, [task], [], n_episodes=2)
+
+
+def test_names_of_every_task_must_be_words(model, intents):
+    wordless = Task("numbers", [str(i) for i in range(40)], [str(i % 4) for i in range(40)])
+    with pytest.raises(ValueError, match="class names of the task 'numbers' are no words"):
+        evaluate_episodes(model, [intents, wordless], [EpisodeSetting(3, 1, 2, names=True)], n_episodes=2)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("context", ["center", "lstm"])
+def test_models_in_half_precision_are_evaluated_and_learn(encoder_folder, intents, kind, context):
+    torch.manual_seed(0)
+    model = MatchingNetwork.from_encoder(encoder_folder, context=context, context_gate=0.5, context_size=8)
+    setting = EpisodeSetting(4, 1, 3)
+    [exact] = evaluate_episodes(model, [intents], [setting], n_episodes=20)
+    episode = draw_episodes([intents], setting, 1, 0)[0]
+    batch = EpisodeCollator(model.tokenizer, model.max_length)([episode])
+    del batch["episode_numbers"]
+    loss = model(**batch).loss
+    half = model.to(kind)
+    [scores] = evaluate_episodes(half, [intents], [setting], n_episodes=20)
+    assert scores.accuracy.mean == pytest.approx(exact.accuracy.mean, abs=0.1)
+    found = half(**batch).loss
+    found.backward()
+    assert found.item() == pytest.approx(loss.item(), abs=0.15)

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import torch
 
 from fewtext.data.tasks import Task
 from fewtext.evaluation.fixed import evaluate_support
 from fewtext.inference.classifier import FewShotClassifier
+from fewtext.models.modeling import MatchingNetwork
 
 
 @pytest.mark.parametrize("names", [False, True])
@@ -36,3 +38,17 @@ def test_names_that_are_no_words_are_refused(model):
     task = Task("numbers", ["a", "b", "c", "d"], ["0", "1", "0", "1"])
     with pytest.raises(ValueError, match="the class names of task 'numbers' are no words"):
         evaluate_support(model, task, task, names=True)
+
+
+def test_the_order_of_the_examples_does_not_matter(encoder_folder, intents):
+    torch.manual_seed(0)
+    model = MatchingNetwork.from_encoder(encoder_folder, context="lstm", context_gate=0.5, name_weight=0.5)
+    labels = intents.classes[:6]
+    pairs = [(text, label) for label in labels for text in intents.texts_of[label][:4]]
+    query = Task("q", [t for y in labels for t in intents.texts_of[y][4:20]], [y for y in labels for _ in range(16)])
+    classifier = FewShotClassifier(model, label_names=True).fit(*zip(*pairs, strict=True))
+    for seed in range(3):
+        shuffled = [pairs[i] for i in np.random.default_rng(seed).permutation(len(pairs))]
+        texts, names = zip(*shuffled, strict=True)
+        scores = evaluate_support(model, Task("s", texts, names), query, names=True)
+        assert scores.accuracy == pytest.approx(classifier.score(query.texts, query.labels))

@@ -1,4 +1,5 @@
-from fewtext.inference.ids import distinct_ids, example_id
+from fewtext.data.ids import example_id
+from fewtext.inference.ids import distinct_ids
 
 
 def test_an_id_depends_on_text_and_label():

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewtext.models.attention import attention, kernel_scores, prototypes, represent, vote
+from fewtext.models.attention import attention, kernel_scores, prototypes, represent, vote, vote_of_scores
 from fewtext.models.configuration import CLASS_VOTES, KERNELS
+from fewtext.models.one_hot import OneHot
 
 QUERY, SUPPORT, WAY, DIM = 3, 6, 3, 4
 
@@ -128,3 +129,26 @@ def test_paper_cosine_caps_the_probability():
     support = torch.tensor([[1.0, 0.0]] + [[-1.0, 0.0]] * 4)
     probs = vote(torch.tensor([[1.0, 0.0]]), support, torch.eye(5), torch.ones(5), temperature=1.0).exp()
     assert probs[0, 0] == pytest.approx(0.6488, abs=1e-3)
+
+
+@pytest.mark.parametrize("labels", ["numbers", "table"])
+@pytest.mark.parametrize("class_vote", ["sum", "mean", "mixed"])
+def test_classes_that_are_far_off_keep_their_order_and_gradient(class_vote, labels):
+    """Scores of 0, -100 and -400: exponentials below the largest score would all be 0."""
+    scores = torch.tensor([[0.0, -100.0, -400.0, -401.0]], requires_grad=True)
+    numbers, weights = torch.tensor([0, 1, 2, 2]), torch.ones(4)
+    table = torch.eye(4)[numbers]  # the fourth class has no example
+    given = OneHot(numbers, 4) if labels == "numbers" else table
+    exact, peer = scores.detach().double().requires_grad_(), []
+    for c in range(3):
+        own = exact[0, numbers == c]
+        peer.append(torch.logsumexp(own, 0) - (torch.tensor(float(len(own))).log() if class_vote != "sum" else 0))
+    expected = torch.log_softmax(torch.stack(peer), 0)
+    of_prototypes = torch.zeros(1, 4)
+    found = vote_of_scores(scores, of_prototypes, given, weights, class_vote, 0.0)
+    torch.testing.assert_close(found[0, :3].double(), expected, rtol=1e-5, atol=1e-5)
+    assert found[0, 3] == -torch.inf
+    for c in range(3):
+        [ours] = torch.autograd.grad(found[0, c], scores, retain_graph=True)
+        [theirs] = torch.autograd.grad(expected[c], exact, retain_graph=True)
+        torch.testing.assert_close(ours.double(), theirs, rtol=1e-4, atol=1e-5)

@@ -41,6 +41,12 @@ def test_a_bad_choice_is_named(setting, sentence):
         ({"context_steps": 1.5}, "context_steps is 1.5; it is a whole number"),
         ({"prototype_share": 7.0}, "prototype_share is 7.0; it is a share, from 0 to 1"),
         ({"center_share": -0.1}, "center_share is -0.1; it is a share"),
+        ({"normalize": "no"}, "normalize is 'no'; it is true or false"),
+        ({"temperature": "20"}, "temperature is '20'; it is a number"),
+        ({"name_weight": float("nan")}, "name_weight is nan; it is a number"),
+        ({"context_steps": True}, "context_steps is True; it is a whole number"),
+        ({"query_prompt": 3}, "query_prompt is 3; it is a text"),
+        ({"projection": [{"size": "8", "bias": True, "activation": "tanh"}]}, "a layer has a size, a bias"),
     ],
 )
 def test_numbers_of_another_kind_are_named(settings, sentence):

@@ -228,3 +228,13 @@ def test_a_folder_is_no_name_of_an_encoder(encoder_folder, tmp_path, monkeypatch
     monkeypatch.setenv("FEWTEXT_ENCODER", str(encoder_folder))
     assert MatchingNetwork.from_encoder().config.base_encoder is None
     assert encoders.origin("me/encoder", encoder_folder) == "me/encoder"
+
+
+def test_a_second_network_on_an_encoder_leaves_its_projection(encoder_folder):
+    torch.manual_seed(0)
+    layer = {"size": 5, "bias": True, "activation": "tanh"}
+    first = MatchingNetwork.from_encoder(encoder_folder, projection=[layer])
+    before = first.embed(["hello"])
+    second = MatchingNetwork(first.config, first.encoder)
+    assert second.encoder.projection is first.encoder.projection
+    torch.testing.assert_close(first.embed(["hello"]), before, rtol=0, atol=0)

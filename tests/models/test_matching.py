@@ -75,3 +75,15 @@ def test_new_parameters_start_where_the_configuration_says(encoder_folder):
         },
         abs=1e-4,
     )
+
+
+def test_the_membership_loss_is_binary_cross_entropy_over_all_queries(encoder_folder):
+    from fewtext.models.modeling import MatchingNetwork
+
+    matcher = MatchingNetwork.from_encoder(encoder_folder).matcher
+    log_probs = torch.log_softmax(torch.tensor([[[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]]]), -1)
+    logits, labels = torch.tensor([[1.5, -0.5, -2.0]]), torch.tensor([[0, 1, -1]])
+    nll = -(log_probs[0, 0, 0] + log_probs[0, 1, 1]) / 2
+    probability = logits[0].sigmoid()
+    entropy = -(probability[0].log() + probability[1].log() + (1 - probability[2]).log()) / 3
+    torch.testing.assert_close(matcher.episode_loss(log_probs, logits, labels), nll + entropy)

@@ -3,7 +3,10 @@ import logging
 
 import pytest
 
-from fewtext.training.checkpoints import check_same_run, last_complete_checkpoint
+from fewtext.data.tasks import Task
+from fewtext.models.configuration import MatchingNetworkConfig
+from fewtext.training.arguments import EpisodicTrainingArguments
+from fewtext.training.checkpoints import check_same_run, last_complete_checkpoint, run_settings
 
 
 def test_the_newest_whole_checkpoint_is_taken(tmp_path, caplog):
@@ -30,3 +33,20 @@ def test_another_run_does_not_go_on(tmp_path):
     check_same_run(tmp_path, {**settings, "turns": 1})  # it knew of none
     with pytest.raises(ValueError, match=r"turns was 1 and is 3"):
         check_same_run(tmp_path, {**settings, "turns": 3})
+
+
+def test_another_model_other_texts_or_another_rate_are_another_run(tmp_path, model):
+    args = EpisodicTrainingArguments(str(tmp_path), n_episodes=4)
+    tasks = [Task("t", ["ab", "cd"], ["x", "y"])]
+    before = run_settings(args, model.config, tasks)
+    assert run_settings(args, model.config, tasks) == before
+    for other in (
+        run_settings(args, MatchingNetworkConfig(kernel="dot"), tasks),
+        run_settings(args, MatchingNetworkConfig(query_prompt="q: "), tasks),
+        run_settings(args, model.config, [Task("t", ["ba", "cd"], ["x", "y"])]),
+        run_settings(EpisodicTrainingArguments(str(tmp_path), n_episodes=4, learning_rate=1e-3), model.config, tasks),
+    ):
+        assert other != before
+        (tmp_path / "complete").write_text(json.dumps(before))
+        with pytest.raises(ValueError, match="is of a run with other settings"):
+            check_same_run(tmp_path, other)

@@ -22,3 +22,9 @@ def test_it_ends_with_training_and_what_the_user_froze_stays(model, freeze_encod
     assert not any(name.startswith("encoder.embeddings.") for name in inside)
     assert ("matcher.membership.weight" in inside) == trains_membership
     assert "matcher.log_temperature" in inside
+
+
+def test_a_matcher_that_the_user_froze_stays_frozen(model):
+    model.matcher.requires_grad_(False)
+    with learning(model, False, True):
+        assert not any(name.startswith("matcher.") for name in learns(model))

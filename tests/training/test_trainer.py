@@ -1,12 +1,19 @@
 """EpisodicTrainer in one process; exactness over processes is in test_exactness.py."""
 
+import json
+import shutil
+from functools import partial
+
 import pytest
 import torch
 
+from fewtext.data.episodes import EpisodeDataset
 from fewtext.data.splits import split_classes
+from fewtext.data.tasks import Task
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.training.arguments import EpisodicTrainingArguments
 from fewtext.training.freezing import learning
+from fewtext.training.likeness import class_likeness
 from fewtext.training.trainer import EpisodicTrainer
 
 
@@ -214,3 +221,49 @@ def test_going_on_with_other_episodes_is_refused(encoder_folder, tmp_path, parts
     anew = make(encoder_folder, tmp_path / "new", parts)
     anew.train(resume_from_checkpoint="false")
     assert anew.state.global_step == 8
+
+
+def test_episodes_are_what_the_arguments_say(encoder_folder, tmp_path, parts):
+    model = MatchingNetwork.from_encoder(encoder_folder, name_weight=0.5)
+    options = {"names": 1.0, "hard": 1.0, "turns": 2, "n_unknown": 1}
+    trainer = make(encoder_folder, tmp_path, parts, model, **options)
+    expected = EpisodeDataset(
+        [parts["train"]], length=8, way=4, shot=1, query=2, n_unknown=1, names=1.0, hard=1.0,
+        seed=trainer.args.seed,
+        likeness=partial(class_likeness, model, torch.device("cpu")),
+    )  # fmt: skip
+    assert [trainer.train_dataset[i] for i in range(8)] == [expected[i] for i in range(8)]
+    random = EpisodeDataset(
+        [parts["train"]], length=8, way=4, shot=1, query=2, n_unknown=1, names=1.0, seed=trainer.args.seed
+    )
+    assert [e.classes for e in expected] != [e.classes for e in random]
+    batch = trainer.data_collator([trainer.train_dataset[0]])
+    assert batch["support"].shape == (2, 8) and batch["query"].shape == (2, 9)
+    assert batch["support_weights"].tolist() == [[1.0] * 4 + [0.5] * 4] * 2
+
+
+def test_another_data_set_and_names_that_are_no_words_are_refused(encoder_folder, tmp_path, parts):
+    trainer = make(encoder_folder, tmp_path, parts, eval_strategy="steps")
+    with pytest.raises(ValueError, match="takes no other eval_dataset"):
+        trainer.evaluate([])
+    wordless = Task("numbers", [str(i) for i in range(60)], [str(i % 6) for i in range(60)])
+    with pytest.raises(ValueError, match="evaluation .* class names of the task 'numbers' are no words"):
+        make(
+            encoder_folder,
+            tmp_path,
+            {**parts, "validation": wordless},
+            eval_strategy="steps",
+            eval_names=True,
+            eval_way=4,
+        )
+
+
+def test_seconds_are_those_of_all_starts(encoder_folder, tmp_path, parts):
+    make(encoder_folder, tmp_path, parts, save_strategy="steps", save_steps=4).train()
+    marker = tmp_path / "checkpoint-4" / "complete"
+    known = json.loads(marker.read_text())
+    marker.write_text(json.dumps({**known, "seconds": 1000.0}))
+    shutil.rmtree(tmp_path / "checkpoint-8")
+    trainer = make(encoder_folder, tmp_path, parts, save_strategy="steps", save_steps=4)
+    trainer.train(resume_from_checkpoint=True)
+    assert 1000 < trainer.seconds < 1100 and known["seconds"] < 100

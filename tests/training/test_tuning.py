@@ -58,7 +58,5 @@ def test_a_range_of_whole_numbers_and_what_is_no_range(make_trainer):
         search(make_trainer, {"shot": {"low": 1}})
     with pytest.raises(ValueError, match="give a list of values"):
         search(make_trainer, {"kernel": "cosine"})
-    with pytest.raises(
-        ValueError, match="there is no metric 'eval_acuracy'; there is eval_accuracy, eval_loss, eval_5way"
-    ):
+    with pytest.raises(ValueError, match="there is no metric 'eval_acuracy'; there is eval_accuracy, eval_5way"):
         search(make_trainer, {"shot": [1]}, metric="eval_acuracy", n_trials=1)

@@ -82,6 +82,14 @@ def train(
     folder = Path(training.output_dir or "runs/siamese")
     if (folder / "results.json").exists():
         raise FileExistsError(f"{folder} has results of an earlier run; output_dir=... starts elsewhere.")
+    refused = (
+        model.adapter_rank is not None,
+        test.protocol != "episodes",
+        training.push_to_hub,
+        training.freeze_encoder,
+    )
+    if any(refused):
+        raise ValueError("this baseline takes no adapter_rank, protocol, push_to_hub or freeze_encoder.")
     parts = load_parts(data)
     set_seed(training.seed)
     network = SiameseNetwork.from_encoder(model.model, **model.model_settings)
