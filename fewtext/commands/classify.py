@@ -8,6 +8,7 @@ accelerate launch recipes/classify.py model=runs/bot input=texts.parquet output=
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from itertools import count
 
@@ -48,6 +49,13 @@ def classify(arguments: ClassifyArguments) -> None:
     if arguments.input != STDIN:
         total = sum(len(texts) for _, texts in processes.own(_blocks(arguments)))
     classifier = fitted_classifier(arguments, examples, processes.device)
+    support = classifier.support
+    if support is not None and support.several:
+        warnings.warn(
+            "texts may have several labels here: the likeliest comes first, top_k=N names more, and predict in Python "
+            "names all that are likely enough.",
+            stacklevel=2,
+        )
     if arguments.abstain_by is not None:
         classifier.set_params(abstain_by=arguments.abstain_by)
     done, blocks = 0, processes.own(_blocks(arguments))

@@ -35,6 +35,23 @@ def warn_truncated(n_truncated: int, max_length: int) -> None:
     )
 
 
+def unknown_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], ids: Sequence[list[int]]) -> list[str]:
+    """Return the texts of which the tokenizer knows no part, such as an emoji: all of them look alike."""
+    unknown = tokenizer.unk_token_id
+    strange = [i for i, row in enumerate(ids) if unknown in row]
+    special = set(tokenizer.all_special_ids) if strange else set()
+    return [texts[i] for i in strange if special.issuperset(ids[i])]
+
+
+def warn_unknown(texts: Sequence[str]) -> None:
+    """Warn that the encoder cannot read some texts."""
+    warnings.warn(
+        f"the encoder knows no part of {len(texts)} text(s), such as {texts[0]!r}, so all such texts look alike to "
+        "it; a multilingual encoder reads more scripts and symbols; said once.",
+        stacklevel=3,
+    )
+
+
 def pad_ids(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return `input_ids` and `attention_mask`, each `(n_texts, longest)`, padded on the right.
 

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from tqdm.auto import tqdm
 
 from fewtext.data.columns import check_texts
-from fewtext.data.tokenization import pad_ids, tokenize, warn_truncated
+from fewtext.data.tokenization import pad_ids, tokenize, unknown_texts, warn_truncated, warn_unknown
 from fewtext.models.batch_bound import (
     CANDIDATES,
     DEFAULTS,
@@ -109,6 +109,9 @@ def _embed(
     if truncated and not model.warned_truncation:
         warn_truncated(truncated, model.max_length)
         model.warned_truncation = True
+    if not model.warned_unknown and (strange := unknown_texts(tokenizer, texts, ids)):
+        warn_unknown(strange)
+        model.warned_unknown = True
     pad_id = tokenizer.pad_token_id or 0
     training = model.training
     if training:

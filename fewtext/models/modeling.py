@@ -91,7 +91,7 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
                 add_projection(module, config.encoder_config.hidden_size, config.projection)
         self.matcher = Matcher(config)
         self.tokenizer: PreTrainedTokenizerBase | None = None
-        self.warned_truncation = False
+        self.warned_truncation = self.warned_unknown = False
         self.training_tokens: int | None = TRAINING_TOKENS
         self.gradient_cache = False
         self.label_smoothing = 0.0

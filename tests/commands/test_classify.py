@@ -296,3 +296,12 @@ def test_a_block_is_read_when_the_one_before_is_written(words, tmp_path, monkeyp
     monkeypatch.setattr(Output, "write", writing)
     assert main([words[0], words[3], f"output={tmp_path}/out.csv"]) == 0
     assert steps == [8, 8, 8, 6, 8, "written", 8, "written", 8, "written", 6, "written", "written"]
+
+
+def test_of_several_labels_it_says_that_one_is_named(model, tmp_path, capsys):
+    texts, labels = ["late and broken", "late", "broken"], [["late", "broken"], ["late"], ["broken"]]
+    FewShotClassifier(model).fit(texts, labels).save_pretrained(tmp_path / "bot")
+    (tmp_path / "in.txt").write_text("so late\n")
+    with pytest.warns(UserWarning, match="texts may have several labels here: .* top_k=N names more"):
+        assert main(["classify", f"model={tmp_path / 'bot'}", str(tmp_path / "in.txt"), "top_k=2"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2

@@ -63,6 +63,13 @@ def test_evaluate_from_given_support_sets(encoder_folder, tmp_path, capsys):
     assert "no training or test split for the tasks films" in capsys.readouterr().err
 
 
+def test_training_is_not_tested_on_what_it_may_have_learned_from(encoder_folder, tmp_path, capsys):
+    words = ["train", f"model={encoder_folder}", f"output_dir={tmp_path / 'o'}", "protocol=support"]
+    assert main([*words, "split_by=classes"]) == 2
+    assert "protocol=support tests on the test split of every task, which training" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
 def test_the_demo_runs_to_its_end(minilm, tmp_path, capsys):
     assert main(["demo", f"output_dir={tmp_path / 'demo'}", "n_episodes=1", "test_episodes=10"]) == 0
     out = capsys.readouterr().out

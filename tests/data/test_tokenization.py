@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fewtext.data.tokenization import TokenCache, pad_ids, tokenize
+from fewtext.models.modeling import MatchingNetwork
 
 
 def test_ids_are_those_of_the_tokenizer_and_cut_texts_are_counted(model):
@@ -29,3 +30,13 @@ def test_the_cache_warns_once_and_counts_on(model):
         assert cache(["hello", "word " * 20]) == first[::-1]
         cache(["other " * 20])
     assert cache.n_truncated == 2
+
+
+def test_texts_of_which_nothing_is_known_are_told_once(minilm):
+    network = MatchingNetwork(minilm.config, minilm.encoder)
+    network.tokenizer = minilm.tokenizer
+    with pytest.warns(UserWarning, match=r"knows no part of 2 text\(s\), such as '😀'"):
+        network.embed(["😀", "hello 😀", "🦖 🦖"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network.embed(["🎉"])
