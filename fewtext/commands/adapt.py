@@ -7,11 +7,14 @@ fewtext adapt --model runs/bot --method encoder --output runs/tuned
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fewtext.commands.arguments import SupportArguments
 from fewtext.commands.fitted import fitted_classifier
 from fewtext.commands.output import refuse_existing
-from fewtext.inference.classifier import FewShotClassifier
+
+if TYPE_CHECKING:
+    from fewtext.inference.classifier import FewShotClassifier
 
 
 @dataclass

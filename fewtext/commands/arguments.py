@@ -26,7 +26,8 @@ class DataArguments:
         split_by: `given` (the splits train, validation, test), `classes` or `tasks` (disjoint, by fraction);
             `auto` takes the given ones where they share no class, else splits by classes.
         leave_out: Classes that are not used, such as a corpus's out-of-scope class.
-        split: Which splits to pool before splitting by classes or tasks; by default all.
+        split: Which splits to pool before splitting by classes or tasks; by default all. With it, `auto` splits by
+            classes.
         split_seed: Which classes or tasks go where.
         validation_tasks: Names of the tasks to validate on, for `split_by: tasks`.
         test_tasks: Names of the tasks to test on; all others are trained on.

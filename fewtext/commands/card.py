@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fewtext.commands.output import refuse_existing
-from fewtext.inference.classifier import FewShotClassifier
 
 
 @dataclass
@@ -38,6 +37,8 @@ def card(arguments: CardArguments) -> None:
         raise ValueError("give model=FOLDER.")
     if arguments.output is not None:
         refuse_existing(arguments.output)
+    from fewtext.inference.classifier import FewShotClassifier  # imported late: seconds, for which no error waits
+
     classifier = FewShotClassifier.from_pretrained(arguments.model)
     text = str(classifier.model_card(arguments.name or arguments.model, license=arguments.license))
     if arguments.output is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from itertools import count
+from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
 
@@ -20,9 +21,10 @@ from fewtext.commands.output import Block, Output, Row
 from fewtext.commands.processes import Processes
 from fewtext.data.names import one_line
 from fewtext.data.streaming import STDIN, text_blocks
-from fewtext.inference.classifier import FewShotClassifier
-from fewtext.inference.confidence import check_abstain
-from fewtext.inference.explanation import Explanation
+
+if TYPE_CHECKING:
+    from fewtext.inference.classifier import FewShotClassifier
+    from fewtext.inference.explanation import Explanation
 
 ARGUMENTS = (ClassifyArguments,)
 
@@ -95,11 +97,13 @@ def _check(arguments: ClassifyArguments, processes: Processes) -> Output | None:
         raise ValueError("resume goes on with an output; give output=FILE.")
     if arguments.top_k < 1:
         raise ValueError(f"top_k is {arguments.top_k}; it must be at least 1.")
-    check_abstain(arguments.abstain, arguments.abstain_by or "membership")
     if arguments.explain is not None and arguments.explain < 1:
         raise ValueError(f"explain is {arguments.explain}; it must be at least 1.")
     if arguments.explain is not None and output is not None and output.is_csv:
         raise ValueError("explain writes a list of examples, which a CSV column cannot hold; give output=FILE.jsonl.")
+    from fewtext.inference.confidence import check_abstain  # imported late: it takes seconds
+
+    check_abstain(arguments.abstain, arguments.abstain_by or "membership")
     return output
 
 

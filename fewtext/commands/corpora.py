@@ -10,7 +10,7 @@ from typing import Any
 
 from fewtext.commands.arguments import DataArguments
 from fewtext.data.sources import find_corpora
-from fewtext.data.splits import THIRDS, split_corpora, split_tasks
+from fewtext.data.splits import FRACTIONS, split_corpora, split_tasks
 from fewtext.data.tasks import Task, load_tasks
 
 logger = logging.getLogger(__name__)
@@ -75,14 +75,15 @@ def warn_shared(parts: dict[str, list[Task]]) -> None:
 def _given_or_by_classes(arguments: DataArguments) -> dict[str, list[Task]]:
     splits = _split_names(arguments)
     given = arguments.split_by == "given"
-    if given or (arguments.split_by == "auto" and not _own_splits(arguments) and set(PARTS) <= set(splits)):
+    pools = arguments.split is not None or bool(_own_splits(arguments))
+    if given or (arguments.split_by == "auto" and not pools and set(PARTS) <= set(splits)):
         parts = {part: given_split(arguments, part) for part in PARTS}
         if given or _disjoint(parts):
             logger.info("the splits train, validation and test are used as given")
             return parts
     pooled = load_split(arguments, arguments.split or "+".join(splits))
     logger.info("split by classes, seed %d", arguments.split_seed)
-    return split_corpora(pooled, THIRDS, seed=arguments.split_seed)
+    return split_corpora(pooled, FRACTIONS, seed=arguments.split_seed)
 
 
 def _own_splits(arguments: DataArguments) -> list[dict[str, Any]]:
@@ -97,7 +98,7 @@ def _by_tasks(arguments: DataArguments) -> dict[str, list[Task]]:
         )
     tasks = load_split(arguments, arguments.split or "+".join(_split_names(arguments)))
     if arguments.test_tasks is None:
-        return split_tasks(tasks, THIRDS, seed=arguments.split_seed)
+        return split_tasks(tasks, FRACTIONS, seed=arguments.split_seed)
     held_out = {*arguments.test_tasks, *(arguments.validation_tasks or [])}
     names = [task.name for task in tasks]
     parts = {"train": [name for name in names if name not in held_out], "test": arguments.test_tasks}

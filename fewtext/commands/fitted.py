@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fewtext.commands.arguments import SupportArguments
 from fewtext.data.tasks import Task, load_tasks
-from fewtext.inference.classifier import FewShotClassifier
+
+if TYPE_CHECKING:
+    from fewtext.inference.classifier import FewShotClassifier
 
 
 def fitted_classifier(
@@ -12,6 +16,8 @@ def fitted_classifier(
 ) -> FewShotClassifier:
     """Return the classifier, fitted to the examples; raises `ValueError` where there are none."""
     examples = examples or read_examples(arguments)
+    from fewtext.inference.classifier import FewShotClassifier  # imported late: seconds, for which no error waits
+
     classifier = FewShotClassifier.from_pretrained(arguments.model, device=device)
     if examples is not None:
         classifier.fit(examples.texts, examples.labels)

@@ -9,8 +9,6 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-import torch
-
 T = TypeVar("T")
 
 
@@ -37,6 +35,7 @@ class Processes:
         size = int(os.environ.get("WORLD_SIZE", 1))
         if size == 1 or "LOCAL_RANK" not in os.environ:  # some clusters set the first for whatever they run
             return cls()
+        import torch
         from accelerate.utils import parse_flag_from_env
 
         state = _state()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fewtext.inference.classifier import FewShotClassifier
-
 
 @dataclass
 class PushArguments:
@@ -45,6 +43,8 @@ def push(arguments: PushArguments) -> None:
     """Push, and print where it is; the token is the one of `hf auth login` or HF_TOKEN."""
     if arguments.model is None or arguments.to is None:
         raise ValueError("give model=FOLDER and to=OWNER/NAME.")
+    from fewtext.inference.classifier import FewShotClassifier  # imported late: seconds, for which no error waits
+
     classifier = FewShotClassifier.from_pretrained(arguments.model)
     commit = classifier.push_to_hub(
         arguments.to,

@@ -8,11 +8,11 @@ import numpy as np
 
 from fewtext.data.tasks import Task
 
-THIRDS = {"train": 0.5, "validation": 0.25, "test": 0.25}
+FRACTIONS = {"train": 0.5, "validation": 0.25, "test": 0.25}
 
 
 def split_classes(
-    task: Task, parts: Mapping[str, float] | Mapping[str, Sequence[str]] = THIRDS, *, seed: int = 0
+    task: Task, parts: Mapping[str, float] | Mapping[str, Sequence[str]] = FRACTIONS, *, seed: int = 0
 ) -> dict[str, Task]:
     """Split a task into tasks that share no class.
 
@@ -38,7 +38,7 @@ def split_classes(
 
 
 def split_corpora(
-    tasks: Sequence[Task], parts: Mapping[str, float] = THIRDS, *, seed: int = 0
+    tasks: Sequence[Task], parts: Mapping[str, float] = FRACTIONS, *, seed: int = 0
 ) -> dict[str, list[Task]]:
     """Split several tasks into parts that share no class, not even one task's with another's.
 
@@ -63,7 +63,7 @@ def split_corpora(
 
 
 def split_tasks(
-    tasks: Sequence[Task], parts: Mapping[str, float] | Mapping[str, Sequence[str]] = THIRDS, *, seed: int = 0
+    tasks: Sequence[Task], parts: Mapping[str, float] | Mapping[str, Sequence[str]] = FRACTIONS, *, seed: int = 0
 ) -> dict[str, list[Task]]:
     """Split a family of tasks into parts that share no task, by fraction or by lists of names.
 

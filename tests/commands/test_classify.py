@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from datasets import Dataset
@@ -171,7 +172,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(kind, words, tmp_path, capsys, e
 class Stand:
     """A classifier that answers at once, with None to every fifth text."""
 
-    support = object()
+    support = SimpleNamespace(several=False)
     classes_ = ("a", "b")
     fingerprint = "stand"
     cache = VectorCache()
