@@ -57,16 +57,21 @@ def replaced_folder(target: str | Path) -> Iterator[Path]:
         raise FileExistsError(f"{error.filename} is a file, so {target} cannot be a folder; save elsewhere.") from None
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(f"{target.parent} cannot be written to; save elsewhere.")
+    _check_replaceable(target)  # before a lock is left beside it
     with _lock(target):
         yield from _replaced(target)
 
 
-def _replaced(target: Path) -> Iterator[Path]:
-    _finish(target)
+def _check_replaceable(target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file; a model is saved as a folder.")
     if target.is_dir() and any(target.iterdir()) and not _is_model(target):
         raise FileExistsError(f"{target} holds files that are not a fewtext model; choose a new or empty folder.")
+
+
+def _replaced(target: Path) -> Iterator[Path]:
+    _finish(target)
+    _check_replaceable(target)
     new = target.with_name(f".{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)  # a killed save's
     new.mkdir()

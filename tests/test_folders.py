@@ -52,6 +52,7 @@ def test_what_is_not_a_model_is_not_overwritten(tmp_path):
         pass
     with pytest.raises(FileExistsError, match="is a file"), replaced_folder(tmp_path / "thesis.txt"):
         pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]  # no lock either
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
