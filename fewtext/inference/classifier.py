@@ -28,6 +28,7 @@ from fewtext.models.configuration import check_settings
 from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
+from fewtext.models.packaged import DEFAULT_MODEL
 from fewtext.sharing.export import check_export, write_onnx
 
 ADAPTATIONS = (None, "memory", "encoder")
@@ -256,9 +257,12 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, Estimator):
         """The classifier in a line; its network would fill pages."""
         support = self.support
         known = "no examples" if support is None else f"{len(support)} examples of {len(support.classes)} classes"
-        name = self.model.config.base_encoder if isinstance(self.model, MatchingNetwork) else self.model
+        name = self.model or DEFAULT_MODEL
+        if isinstance(self.model, MatchingNetwork):
+            config = self.model.config
+            name = f"{config.base_encoder or 'an encoder'}{', meta-trained' if config.trained_on else ''}"
         adapted = "" if self._state is None or not self._state.is_adapted else ", adapted"
-        return f"FewShotClassifier({name or 'default encoder'}, {known}{adapted})"
+        return f"FewShotClassifier({name}, {known}{adapted})"
 
     def __sklearn_is_fitted__(self) -> bool:
         return self.support is not None

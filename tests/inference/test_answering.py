@@ -108,6 +108,7 @@ def test_a_model_by_name_is_loaded_when_it_is_needed(encoder_folder, data):
     assert clf.get_params()["model"] == str(encoder_folder)
     assert clf.predict(data[0][:1]).tolist() == [data[1][0]]
     assert "12 examples of 3 classes" in repr(clf)
+    assert repr(FewShotClassifier()) == "FewShotClassifier(fewtext/minilm, no examples)"
 
 
 def test_an_indicator_matrix_is_scored_and_cross_validated(minilm):
