@@ -41,7 +41,9 @@ MODEL_FILES = (
     *("*.txt", "*.model", "*.codes", "*.tokenizer"),
 )
 """What is fetched of a repository: nothing that executes or unpickles. A star stands for slashes too."""
-OFFSET_FAMILIES = ("roberta", "camembert", "mpnet")
+OFFSET_FAMILIES = (
+    "roberta", "camembert", "mpnet", "data2vec-text", "longformer", "ibert", "luke", "lilt", "markuplm", "esm", "xmod",
+)  # fmt: skip
 """Families that count positions from the padding id on."""
 CODE_REFUSED = (
     "needs code of its own (auto_map), which fewtext runs only where it is allowed by name: fewtext.allow_code(...). "

@@ -10,6 +10,7 @@ import torch
 from tiny import bert_config, make_tokenizer
 from torch import nn
 from transformers import (
+    CONFIG_MAPPING,
     AlbertConfig,
     AutoConfig,
     AutoModel,
@@ -150,6 +151,21 @@ def test_the_limit_of_a_text():
     config = bert_config(10, max_position_embeddings=64)
     assert text_limit(config, None, None) == 64
     assert text_limit(config, None, 20) == 20
+
+
+@pytest.mark.parametrize(
+    "family", ["roberta", "mpnet", "data2vec-text", "longformer", "ibert", "luke", "markuplm", "bert"]
+)
+def test_a_text_of_the_limit_is_read_and_a_longer_one_is_not(family):
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    options = {"attention_window": [4]} if family == "longformer" else {}
+    config = CONFIG_MAPPING[family](vocab_size=40, max_position_embeddings=20, pad_token_id=1, **sizes, **options)
+    encoder, limit = AutoModel.from_config(config).eval(), text_limit(config, None, None)
+    longest = torch.full((1, limit), 5)
+    assert encoder(input_ids=longest, attention_mask=torch.ones_like(longest)).last_hidden_state.isfinite().all()
+    longer = torch.full((1, limit + 1), 5)
+    with pytest.raises((IndexError, RuntimeError)):
+        encoder(input_ids=longer, attention_mask=torch.ones_like(longer))
 
 
 def test_the_pooler_is_taken_out(tmp_path):
