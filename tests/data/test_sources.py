@@ -143,3 +143,10 @@ def test_a_member_of_a_family_may_have_its_files_in_data(tmp_path):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "train.csv").write_text("text,label\nhello,x\n")
     assert [task.name for task in load_tasks(str(tmp_path), split="train")] == ["a", "b"]
+
+
+def test_strings_that_look_like_dates_stay_strings(tmp_path):
+    file = tmp_path / "days.jsonl"
+    file.write_text("".join(json.dumps({"text": f"day {i}", "label": f"2021-02-0{i}"}) + "\n" for i in (1, 2)))
+    [task] = load_tasks(str(file))
+    assert task.classes == ("2021-02-01", "2021-02-02")
