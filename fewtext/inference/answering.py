@@ -80,9 +80,13 @@ class Answering(Editing):
         """Return the calibrated probability of each class, `(n_texts, n_classes)`, columns as in `classes_`."""
         return self.confidence.probabilities(self._answer(texts).log_probs)
 
+    def predict_log_proba(self, texts: Iterable[str]) -> NDArray[np.float32]:
+        """Return the logarithm of `predict_proba`, as scikit-learn's classifiers; of 0 that of the smallest number."""
+        return np.log(np.maximum(self.predict_proba(texts), np.finfo(np.float32).tiny))
+
     def decision_function(self, texts: Iterable[str]) -> NDArray[np.float32]:
         """Return log-probabilities `(n_texts, n_classes)`; of two classes the log-odds of the second, `(n_texts,)`."""
-        scores = np.log(np.maximum(self.predict_proba(texts), np.finfo(np.float32).tiny))
+        scores = self.predict_log_proba(texts)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def predict(self, texts: Iterable[str], abstain: str | float | None = None) -> NDArray[Any]:

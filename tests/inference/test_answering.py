@@ -71,6 +71,7 @@ def test_decision_function(model, data):
     clf = FewShotClassifier(model).fit(*data)
     scores, probabilities = clf.decision_function(data[0]), clf.predict_proba(data[0])
     np.testing.assert_allclose(np.exp(scores), probabilities, atol=1e-6)
+    np.testing.assert_array_equal(clf.predict_log_proba(data[0]), scores)
     two = FewShotClassifier(model).fit(data[0][:8], data[1][:8])
     second = two.predict(data[0][:8]) == two.classes_[1]
     assert two.decision_function(data[0][:8]).shape == (8,)
