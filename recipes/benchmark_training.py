@@ -157,7 +157,7 @@ def weigh(arguments: TrainingBenchmarkArguments) -> dict[str, object]:
             file = Path(folder) / f"{cached}.safetensors"
             own = asdict(replace(arguments, gradient_cache=cached, output=str(file)))
             settings = [f"{key}={json.dumps(value)}" for key, value in own.items() if value is not None]
-            done = subprocess.run([sys.executable, __file__, *settings], check=True, capture_output=True, text=True)
+            done = subprocess.run([sys.executable, __file__, *settings], check=True, stdout=subprocess.PIPE, text=True)
             results["gradient_cache" if cached else "plain"] = json.loads(done.stdout.splitlines()[-1])
             gradients.append(load_file(file))
     pairs = [(gradients[0][name], gradients[1][name]) for name in gradients[1]]
