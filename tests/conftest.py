@@ -39,6 +39,17 @@ def model(encoder_folder) -> MatchingNetwork:
 
 
 @pytest.fixture
+def separate(encoder_folder) -> MatchingNetwork:
+    """A model that embeds examples with another encoder than queries."""
+    torch.manual_seed(0)
+    model = MatchingNetwork.from_encoder(encoder_folder, separate_encoders=True)
+    with torch.no_grad():
+        for parameter in model.support_encoder.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return model
+
+
+@pytest.fixture
 def encoded(monkeypatch) -> list[str]:
     """Every text that the encoder gets, in order."""
     texts: list[str] = []

@@ -136,12 +136,13 @@ def read_table(split: Dataset | Path | tuple[Path, ...]) -> Dataset:
     if builder is None:
         raise ValueError(f"{split}: cannot read this kind of file; use .csv, .jsonl or .parquet.")
     try:
+        of_lines = builder == "json" and not is_array(split)
         options = _csv_options(split) if builder == "csv" else {}  # which checks it, line by line
-        if builder == "json" and not is_array(split) and (fault := _json_fault(split)):
+        if of_lines and (fault := _json_fault(split)):
             raise ValueError(fault)
         with _quiet(split.stat().st_size < SMALL_FILE):
             table = load_dataset(builder, data_files=str(split), split="train", **options)
-        if builder == "json" and not is_array(split) and any(map(_is_time, table.features.values())):
+        if of_lines and any(map(_is_time, table.features.values())):
             table = Dataset.from_list(list(json_rows(split)))  # strings that look like dates are strings
     except (DatasetGenerationError, EOFError, OSError, ValueError) as error:
         raise ValueError(f"{split} does not parse: {error}.") from error

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from fewtext.evaluation.statistics import Estimate, proportion
 from fewtext.inference.large_memory import LargeMemory
 from fewtext.inference.memory import Memory
-from fewtext.inference.rows import rows_among
+from fewtext.inference.rows import Rows, rows_among
 from fewtext.inference.spelling import Spelling
 from fewtext.inference.stacking import fit_shares, weighed
 from fewtext.models.one_hot import classes_present, label_table, largest_share
@@ -177,8 +177,9 @@ def some_examples(support: SupportSet) -> NDArray[np.int64]:
     asked = np.sort(np.random.default_rng(0).permutation(len(support))[:LARGE_ASKED])
     if not support.has_texts:
         return asked
-    texts = [support.texts[row] for row in asked.tolist()]
-    copies = Counter(support.texts[row] for row in rows_among(support.texts, set(texts)).tolist())
+    assert isinstance(support.texts, Rows)
+    texts = support.texts.take(asked)
+    copies = Counter(support.texts.take(rows_among(support.texts, set(texts))))
     return asked[[copies[text] == 1 for text in texts]]
 
 

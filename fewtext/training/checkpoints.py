@@ -75,13 +75,9 @@ def run_settings(
 
 def check_same_run(checkpoint: str | Path, settings: Mapping[str, Any]) -> None:
     """Raise `ValueError` naming what differs, if a checkpoint is of a run with other settings."""
-    marker = Path(checkpoint) / MARKER
-    if not marker.is_file():
+    if not (before := _marked(checkpoint)):
         return
-    before = json.loads(marker.read_text(encoding="utf-8") or "null")
     now = json.loads(json.dumps(settings))  # a range is a list there
-    if not isinstance(before, dict):
-        return
     before = {"turns": 1} | before  # runs that knew no turns
     if not (other := [name for name in now if name in before and before[name] != now[name]]):
         return
@@ -91,9 +87,14 @@ def check_same_run(checkpoint: str | Path, settings: Mapping[str, Any]) -> None:
 
 def seconds_until(checkpoint: str | Path) -> float:
     """Return the seconds of training until a checkpoint, as its marker says; 0 where it says none."""
+    return float(_marked(checkpoint).get("seconds", 0.0))
+
+
+def _marked(checkpoint: str | Path) -> dict[str, Any]:
+    """Return what the marker of a checkpoint says; nothing where there is none, or one of an earlier version."""
     marker = Path(checkpoint) / MARKER
     known = json.loads(marker.read_text(encoding="utf-8") or "null") if marker.is_file() else None
-    return float(known.get("seconds", 0.0)) if isinstance(known, dict) else 0.0
+    return known if isinstance(known, dict) else {}
 
 
 def resumes_from(choice: str | bool | None) -> str | bool | None:

@@ -75,14 +75,9 @@ def test_given_vectors_are_used(network, intents):
     assert scores.accuracies.shape == (5,)
 
 
-def test_separate_encoders_are_both_used(encoder_folder, intents):
-    torch.manual_seed(0)
-    model = MatchingNetwork.from_encoder(encoder_folder, separate_encoders=True)
-    with torch.no_grad():
-        for parameter in model.support_encoder.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    [scores] = evaluate_episodes(model, [intents], [SETTINGS[1]], n_episodes=10, seed=3)
-    accuracies, _ = loop(model, intents, SETTINGS[1], 10, 3)
+def test_separate_encoders_are_both_used(separate, intents):
+    [scores] = evaluate_episodes(separate, [intents], [SETTINGS[1]], n_episodes=10, seed=3)
+    accuracies, _ = loop(separate, intents, SETTINGS[1], 10, 3)
     np.testing.assert_allclose(scores.accuracies, accuracies, atol=1e-9)
 
 

@@ -99,15 +99,12 @@ def test_forward_without_texts_says_what_it_needs(model):
         model(support=index, support_labels=torch.ones(1, 1, 1), support_weights=torch.ones(1, 1), query=index)
 
 
-def test_separate_encoders_read_their_own_texts(encoder_folder, episodes):
-    torch.manual_seed(0)
-    model = MatchingNetwork.from_encoder(encoder_folder, separate_encoders=True)
-    with torch.no_grad():
-        for parameter in model.support_encoder.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    embedded = text_vectors(model, [text for e in episodes for text in (*e.support_texts, *e.names, *e.query_texts)])
+def test_separate_encoders_read_their_own_texts(separate, episodes):
+    embedded = text_vectors(
+        separate, [text for e in episodes for text in (*e.support_texts, *e.names, *e.query_texts)]
+    )
     assert not torch.allclose(embedded.queries, embedded.examples, atol=0.01)
     vectors = VectorCollator(embedded.rows, embedded.queries, embedded.examples)(episodes)
     del vectors["episode_numbers"]
-    found, expected = model(**batch_of(model, episodes)).log_probs, model(**vectors).log_probs
+    found, expected = separate(**batch_of(separate, episodes)).log_probs, separate(**vectors).log_probs
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)

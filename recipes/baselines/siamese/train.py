@@ -6,7 +6,6 @@ The episodes, the optimizer and the measurement are the Matching Network's own, 
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +94,8 @@ def train(
     network = SiameseNetwork.from_encoder(model.model, **model.model_settings)
     trainer = EpisodicTrainer(network, training, parts["train"], parts["validation"])
     before = measure(network, parts["test"], test)
-    started = time.perf_counter()
     trainer.train(resume_from_checkpoint=training.resume_from_checkpoint)
-    seconds = round(time.perf_counter() - started, 1)
+    seconds = round(trainer.seconds, 1)
     after = measure(network, parts["test"], test)
     learned = {"scale": network.pair_log_scale.exp().item(), "threshold": network.pair_threshold.item()}
     results = {"training_seconds": seconds, "before": before, "after": after, "learned": learned}
