@@ -37,6 +37,8 @@ class BenchmarkArguments:
         shot: Examples a class of the classifier.
         repeats: Times that each candidate runs.
         threads: Threads of torch and of the backends; several are measured one after another.
+        device: `cpu` or `cuda`, of sentence-transformers too; on a GPU fewtext encodes in half precision, and of the
+            backends only torch and compile run there.
         backends: What runs the encoder, beside sentence-transformers: torch, compile, packed, onnx, onnx int8,
             openvino.
         episodes: Episodes of each of the four settings of the evaluation; 0 leaves it out.
@@ -49,6 +51,7 @@ class BenchmarkArguments:
     shot: int = 5
     repeats: int = 5
     threads: list[int] = field(default_factory=lambda: [1, 2])
+    device: str = "cpu"
     backends: list[str] = field(default_factory=lambda: list(BACKENDS))
     episodes: int = 600
     output: str | None = None
@@ -57,7 +60,7 @@ class BenchmarkArguments:
 def benchmark(arguments: BenchmarkArguments) -> dict[str, object]:
     """Run the comparisons, print a table, and return it."""
     [task] = load_tasks(arguments.data, split=arguments.split)
-    model = MatchingNetwork.from_encoder()
+    model = MatchingNetwork.from_encoder().to(arguments.device)
     results: dict[str, object] = {"machine": machine(), "classes": len(task.classes), "shot": arguments.shot}
     print(f"{results['machine']}; {len(task.classes)} classes, {arguments.shot} examples each", flush=True)
     with TemporaryDirectory() as exported:
@@ -81,10 +84,15 @@ def measured(model: MatchingNetwork, task: Task, arguments: BenchmarkArguments, 
     examples = [(text, label) for label in task.classes for text in task.texts_of[label][: arguments.shot]]
     example_texts, labels = [text for text, _ in examples], [label for _, label in examples]
     counted = [*example_texts, *(readable_name(label) for label in task.classes)]
-    peer = SentenceTransformer(str(default_encoder()), device="cpu")
+    peer = SentenceTransformer(str(default_encoder()), device=arguments.device)
     networks = {backend: network_of(backend, model, exported) for backend in arguments.backends}
     classifier = FewShotClassifier(model, cache_size=0).fit(example_texts, labels)
     candidates = {"peer": lambda: peer.encode(texts, batch_size=32)}
+    if arguments.device != "cpu":
+        half = SentenceTransformer(
+            str(default_encoder()), device=arguments.device, model_kwargs={"dtype": torch.bfloat16}
+        )
+        candidates["peer, half precision, batches of 256"] = lambda: half.encode(texts, batch_size=256)
     for backend, network in networks.items():
         candidates[f"embed, {backend}"] = lambda network=network: network.embed(texts, show_progress=False)
     if "torch" not in networks:
@@ -100,9 +108,12 @@ def measured(model: MatchingNetwork, task: Task, arguments: BenchmarkArguments, 
         "texts": len(texts),
         "texts a second, sentence-transformers": len(texts) / statistics.median(seconds["peer"].wall),
     }
+    if arguments.device != "cpu":
+        name = "peer, half precision, batches of 256"
+        figures[f"speed over {name}, torch"] = ratio(seconds[name], seconds["embed, torch"])
     for backend, network in networks.items():
         figures[f"speed over sentence-transformers, {backend}"] = ratio(seconds["peer"], seconds[f"embed, {backend}"])
-        apart = normalize(network.embed(texts, show_progress=False), dim=-1) - directions
+        apart = normalize(network.embed(texts, show_progress=False).cpu(), dim=-1) - directions
         figures[f"largest difference to sentence-transformers, {backend}"] = float(apart.abs().max())
     figures["predict over embed"] = ratio(seconds["predict"], seconds["embed, torch"])
     figures["fit over embed of the examples"] = ratio(seconds["fit"], seconds["embed examples"])

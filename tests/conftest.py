@@ -7,6 +7,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of huggingface_hub: no t
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["FEWTEXT_BATCH_TOKENS"] = "512"  # the same batches on every machine
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers, and what they start, share the cores
+if "FEWTEXT_TEST_GPU" not in os.environ:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # half precision, which a GPU encodes in, is not what most tests expect
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from tqdm.auto import tqdm
 
 from fewtext.commands.arguments import DataArguments, ModelArguments, TestArguments
@@ -23,6 +22,7 @@ from fewtext.evaluation.fixed import SupportScores, evaluate_support
 from fewtext.evaluation.statistics import mean_interval
 from fewtext.folders import is_fewtext_folder
 from fewtext.models.configuration import check_settings
+from fewtext.models.devices import default_device
 from fewtext.models.embedding import text_vectors
 from fewtext.models.encoders import model_folder
 from fewtext.models.loading import load_network
@@ -42,7 +42,7 @@ def evaluate(data: DataArguments, model: ModelArguments, test: TestArguments) ->
     Raises `ValueError` for a part that there is not, or as `evaluate_episodes` and `evaluate_support`.
     """
     network = load_model(model)
-    network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
+    network.to(default_device())  # type: ignore[arg-type]
     if test.protocol == "support":
         rows = measure_support(network, data, test)
     else:

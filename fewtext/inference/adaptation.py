@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 from tqdm.auto import tqdm
 
 from fewtext.data.tokenization import pad_ids, tokenize
 from fewtext.inference.counted import counted_labels, counted_texts
 from fewtext.inference.support import SupportSet
+from fewtext.models.devices import encoding_precision
 from fewtext.models.embedding import encode_for_training
 from fewtext.models.layers import freeze_lower_layers
 from fewtext.models.matching import Episodes
@@ -138,6 +139,9 @@ def _prepare(model: MatchingNetwork) -> None:
     model.matcher.requires_grad_(False)
     model.matcher.log_temperature.sub_(math.log(2.0))
     model.eval()
+    for module in model.matcher.modules():
+        if isinstance(module, nn.RNNBase):
+            module.flatten_parameters()  # on a GPU a copy does not lie in one piece, as cuDNN would have it
 
 
 def _draw(groups: Sequence[np.ndarray], most: int, random: np.random.Generator) -> Iterator[list[int]]:
@@ -176,7 +180,7 @@ def _loss(
     assert model.tokenizer is not None
     pad_id = model.tokenizer.pad_token_id or 0
     asked, shown = ([part.to(model.device) for part in pad_ids(list(own), pad_id)] for own in (ids, example_ids))
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda"):
+    with encoding_precision(model.device):
         queries = encode_for_training(model, *asked)
         examples = queries if model.embeds_alike else encode_for_training(model, *shown, support=True)
         second = examples[:0]
@@ -200,11 +204,12 @@ def _second_views(model: MatchingNetwork, input_ids: Tensor, mask: Tensor, seed:
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
-        model.train()
+        encoder = model.encoder if model.support_encoder is None else model.support_encoder
+        encoder.train()
         try:
             return model.encode(input_ids, mask, support=True)
         finally:
-            model.eval()
+            encoder.eval()
 
 
 def _stalls(losses: Sequence[float], a_round: int, patience: int) -> bool:

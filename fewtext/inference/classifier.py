@@ -25,6 +25,7 @@ from fewtext.inference.state import State
 from fewtext.inference.storage import load_classifier, save_classifier
 from fewtext.inference.support import SupportSet
 from fewtext.models.configuration import check_settings
+from fewtext.models.devices import default_device
 from fewtext.models.loading import load_network
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
@@ -130,8 +131,8 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, Estimator):
         model, folder = load_network(name, revision=revision, token=token, backend=backend, **settings)
         if model.tokenizer is None:
             raise ValueError(f"{name} lacks its tokenizer (tokenizer.json), so it cannot read texts.")
-        on_gpu = torch.cuda.is_available() and not isinstance(model, OnnxNetwork)
-        model.to(torch.device(device or ("cuda" if on_gpu else "cpu")))  # type: ignore[arg-type]
+        place = torch.device("cpu") if isinstance(model, OnnxNetwork) else default_device()
+        model.to(place if device is None else torch.device(device))  # type: ignore[arg-type]
         state, parameters = load_classifier(folder, model) if folder is not None else (None, {})
         classifier = cls(model, **parameters)
         if label_names is not None and label_names != classifier.label_names:
@@ -152,7 +153,9 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, Estimator):
             return self.model.eval()
         loaded: tuple[Any, MatchingNetwork] | None = getattr(self, "_loaded", None)
         if loaded is None or loaded[0] != self.model:
-            loaded = self._loaded = (self.model, load_network(self.model)[0])
+            network = load_network(self.model)[0]
+            network.to(default_device())  # type: ignore[arg-type]
+            loaded = self._loaded = (self.model, network)
         return loaded[1]
 
     def fit(self, texts: Any, labels: Any = None, *, unknown: Iterable[str] | None = None) -> FewShotClassifier:

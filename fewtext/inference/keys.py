@@ -16,7 +16,7 @@ KEY_TEMPERATURE = 10.0
 KEY_PENALTY = 0.01
 """Weight of the squared distance between keys and prototypes, both times the temperature."""
 
-LEARNED_KEY_PENALTY = 0.2
+LEARNED_KEY_PENALTY = 0.05
 """The same where the encoder has learned the examples: there they are easy, and keys that leave far learn little."""
 
 

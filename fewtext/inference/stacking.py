@@ -13,7 +13,7 @@ from torch import Tensor
 KEYS_ALONE = (1.0, 0.0, 0.0, 0.0)
 """Shares of keys, vote, prototypes and spelling where nothing could be left out."""
 
-LEARNED_SHARES = (0.4, 0.6, 0.0, 0.16)
+LEARNED_SHARES = (0.5, 0.5, 0.0, 0.16)
 """The same where the encoder has learned the examples, so that leaving them out tells nothing: keys that were fitted
 to vectors which know them are trusted less than the vote."""
 

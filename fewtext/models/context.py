@@ -53,6 +53,12 @@ class FullContextEmbedding(nn.Module):
         self.project = _projection(size, config.embedding_size)
         self.gate = nn.Parameter(torch.full((1,), float(config.context_gate)))
 
+    def train(self, mode: bool = True) -> FullContextEmbedding:
+        """Set the mode, but not the LSTM's: nothing in it drops out, and cuDNN's has gradients in training alone."""
+        super().train(mode)
+        self.lstm.train()
+        return self
+
     def forward(self, support: Tensor, weights: Tensor) -> Tensor:
         """Return `(n_episodes, n_support, dim)` embeddings in context; rows of weight 0 must come last."""
         lengths = (weights > 0).sum(-1).clamp_min(1)

@@ -25,12 +25,13 @@ from fewtext.models.batch_bound import (
     trial_batches,
     work_to_measure,
 )
+from fewtext.models.devices import encoding_precision
 
 if TYPE_CHECKING:
     from fewtext.models.modeling import MatchingNetwork
 
-TRAINING_TOKENS = 2048
-"""Padded tokens in one pass of the encoder while training."""
+TRAINING_TOKENS = {"cpu": 2048, "cuda": 32_768}
+"""Padded tokens in one pass of the encoder while training: a GPU wants few large passes, for each is slow to start."""
 
 
 def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
@@ -117,7 +118,6 @@ def _embed(
     if training:
         model.eval()
     lengths = [len(row) for row in ids]
-    on_gpu = model.device.type == "cuda"
     quiet = show_progress is False or len(ids) * max(lengths) <= DEFAULTS["cpu"]  # one batch needs no bar
     try:
         # delay: a bar appears only where the work takes longer than two seconds
@@ -126,9 +126,9 @@ def _embed(
             def encode(rows: list[int]) -> None:
                 input_ids, mask = pad_ids([ids[row] for row in rows], pad_id)
                 padded = None if bool(mask.all()) else _moved(mask, model.device)
-                with torch.autocast(model.device.type, torch.bfloat16, enabled=on_gpu):
+                with encoding_precision(model.device):
                     found = model.encode(_moved(input_ids, model.device), padded, support=support)
-                vectors[rows] = found.to(vectors.dtype)
+                vectors[_moved(torch.tensor(rows), model.device)] = found.to(vectors.dtype)
                 bar.update(len(rows))
 
             rest: Sequence[int] = range(len(ids))
@@ -172,16 +172,18 @@ def encode_for_training(
 ) -> Tensor:
     """Return f'(x), or g'(x) where `support`, of a padded batch, `(n_texts, dim)`, with gradients.
 
-    In passes of `model.training_tokens` padded tokens; None is one pass. Where `model.gradient_cache`, a pass keeps
-    nothing but its vectors and is run again in the backward pass, so that one pass at a time takes memory, whatever
-    the number of texts (GradCache, Gao et al. 2021, arXiv:2101.06983).
+    In passes of `model.training_tokens` padded tokens; None are as many as suit the device. Where
+    `model.gradient_cache`, a pass keeps nothing but its vectors and is run again in the backward pass, so that one
+    pass at a time takes memory, whatever the number of texts (GradCache, Gao et al. 2021, arXiv:2101.06983).
     """
     encode: Callable[[Tensor, Tensor], Tensor] = partial(model.encode, support=support)
     if model.gradient_cache and torch.is_grad_enabled():
         encode = partial(checkpoint, encode, use_reentrant=False)
-    if model.training_tokens is None:
+    device = input_ids.device.type
+    bound = model.training_tokens or TRAINING_TOKENS.get(device, TRAINING_TOKENS["cpu"])
+    if device != "cpu" and input_ids.numel() <= bound:  # one pass, which need not wait for the lengths of the texts
         return encode(input_ids, attention_mask)
-    return encode_by_length(encode, input_ids, attention_mask, model.training_tokens)
+    return encode_by_length(encode, input_ids, attention_mask, bound)
 
 
 def encode_by_length(

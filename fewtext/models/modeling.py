@@ -15,7 +15,8 @@ from transformers.utils import ModelOutput
 
 from fewtext.folders import check_model_folder
 from fewtext.models.configuration import MatchingNetworkConfig, check_settings
-from fewtext.models.embedding import TRAINING_TOKENS, embed_texts, encode_for_training
+from fewtext.models.devices import attention_of_any_shape
+from fewtext.models.embedding import embed_texts, encode_for_training
 from fewtext.models.encoders import (
     add_projection,
     build_encoder,
@@ -92,7 +93,7 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         self.matcher = Matcher(config)
         self.tokenizer: PreTrainedTokenizerBase | None = None
         self.warned_truncation = self.warned_unknown = False
-        self.training_tokens: int | None = TRAINING_TOKENS
+        self.training_tokens: int | None = None  # as many as suit the device
         self.gradient_cache = False
         self.label_smoothing = 0.0
         self.fine_tuned_on: frozenset[str] = frozenset()  # ids of the examples of a classifier that adapted it
@@ -205,7 +206,8 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
             support: Whether to use the encoder of the examples, where it is a separate one.
         """
         encoder = self.support_encoder if support and self.support_encoder is not None else self.encoder
-        hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        with attention_of_any_shape(input_ids.device):
+            hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask if attention_mask is not None else torch.ones_like(input_ids)
         vectors = pool(hidden, mask, self.config.pooling)
         if self.config.projection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 from accelerate import Accelerator
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
@@ -29,7 +31,7 @@ def prepare_sharding(accelerator: Accelerator, model: MatchingNetwork) -> None:
     if plugin.transformer_cls_names_to_wrap is None:
         # transformers names the embeddings too, which Accelerate shards by themselves: sharded twice, they fail
         plugin.transformer_cls_names_to_wrap = sorted({type(layer).__name__ for layer in transformer_layers(model)})
-    model.training_tokens = None
+    model.training_tokens = sys.maxsize
 
 
 def whole_model(model: MatchingNetwork) -> MatchingNetwork:

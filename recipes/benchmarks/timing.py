@@ -21,6 +21,12 @@ class Seconds:
     cpu: list[float] = field(default_factory=list)
 
 
+def wait_for_gpu() -> None:
+    """Wait until a GPU, if there is one at work, has done all that it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
 def timed(candidates: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Seconds]:
     """Return the seconds of each candidate, all run in turn."""
     seconds = {name: Seconds() for name in candidates}
@@ -28,6 +34,7 @@ def timed(candidates: Mapping[str, Callable[[], object]], repeats: int) -> dict[
         for name, run in candidates.items():
             cpu, wall = time.process_time(), time.perf_counter()
             run()
+            wait_for_gpu()
             if repeat:
                 seconds[name].wall.append(time.perf_counter() - wall)
                 seconds[name].cpu.append(time.process_time() - cpu)
@@ -49,11 +56,12 @@ def shown(value: object) -> str:
 
 
 def machine() -> str:
-    """Describe the machine: processor, cores and what multiplies matrices."""
+    """Describe the machine: processor, cores and what multiplies matrices, with the GPU where one is at work."""
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.is_file():
         names = [line.split(":")[1].strip() for line in information.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
     kinds = torch.backends.cpu.get_cpu_capability()
-    return f"{model}, {os.cpu_count()} cores, {kinds}, torch {torch.__version__}"
+    gpu = f"{torch.cuda.get_device_name()}, " if torch.cuda.is_initialized() else ""
+    return f"{gpu}{model}, {os.cpu_count()} cores, {kinds}, torch {torch.__version__}"

@@ -121,3 +121,12 @@ def test_padded_episodes_equal_single_ones():
     torch.testing.assert_close(g[1:, :3], alone)
     mean = context.mean(support[1:, :3], weights[1:, :3])
     torch.testing.assert_close(f[1:], context.embed_query(query[1:], mean, alone, weights[1:, :3]))
+
+
+def test_the_lstm_keeps_its_mode():
+    module = FullContextEmbedding(config())
+    support, weights = torch.randn(1, 5, DIM), torch.ones(1, 5)
+    before = module(support, weights)
+    module.eval()
+    assert module.lstm.training and not module.training  # cuDNN's LSTM has gradients in training alone
+    torch.testing.assert_close(module(support, weights), before)

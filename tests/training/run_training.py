@@ -31,7 +31,7 @@ def main(encoder, output_dir, options):
     set_seed(3)
     model = MatchingNetwork.from_encoder(encoder, **model_options)
     if options.pop("one_pass", False):  # dropout is drawn by pass, so runs that compare must make the same ones
-        model.training_tokens = None
+        model.training_tokens = sys.maxsize
     parts = split_classes(load_tasks("fewtext/intents")[0])
     settings = {
         "n_episodes": 24,
