@@ -26,8 +26,8 @@ def encoding_precision(device: torch.device) -> AbstractContextManager[object]:
 def attention_of_any_shape(device: torch.device) -> AbstractContextManager[object]:
     """Return a context whose attention takes batches of ever new shapes as they come.
 
-    That of cuDNN makes a plan for each shape, which takes a third of a second on an H200, and texts bring new shapes
-    with almost every batch.
+    That of cuDNN makes a plan for each shape, which takes up to a second on an H200, and texts bring new shapes with
+    almost every batch.
     """
     if device.type != "cuda":
         return nullcontext()
