@@ -30,6 +30,12 @@ FROZEN_SHARE = 1 / 3
 TEXTS_A_CLASS = 6
 """Texts of a class in an episode, where classes are enough to fill it: more classes teach more than more texts."""
 
+MANY_TEXTS = 10
+"""Texts of a class, by the median, from which labels are smoothed: with fewer all of what they teach is needed."""
+
+LABEL_SMOOTHING = 0.1
+"""Share of a target that all classes of the episode get alike then (Szegedy et al. 2016, section 7)."""
+
 
 @dataclass(frozen=True)
 class EncoderAdaptation:
@@ -91,6 +97,7 @@ def adapt_encoder(
     ids = [tokenize(model.tokenizer, [prompt + text for text in texts], model.max_length)[0] for prompt in prompts]
     special = frozenset(model.tokenizer.all_special_ids)
     groups = [np.flatnonzero(labels[:, c].numpy() > 0) for c in range(labels.shape[1])]
+    smoothing = LABEL_SMOOTHING if _usual_size(groups) >= MANY_TEXTS else 0.0
     adapted = copy.deepcopy(model, {id(model.tokenizer): model.tokenizer})  # it cannot be copied fast, and need not be
     _prepare(adapted)
     random = np.random.default_rng(settings.seed)
@@ -114,7 +121,7 @@ def adapt_encoder(
             rows = next(drawn)
             seed = int(random.integers(2**31))
             read = [[_drop_tokens(own[row], special, settings.token_dropout, random) for row in rows] for own in ids]
-            loss = _loss(adapted, read[0], read[-1], labels[rows], seed)
+            loss = _loss(adapted, read[0], read[-1], labels[rows], seed, smoothing)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
@@ -144,10 +151,14 @@ def _prepare(model: MatchingNetwork) -> None:
             module.flatten_parameters()  # on a GPU a copy does not lie in one piece, as cuDNN would have it
 
 
+def _usual_size(groups: Sequence[np.ndarray]) -> int:
+    """Return the median number of texts of the classes that have any."""
+    return int(np.median([len(group) for group in groups if len(group)]))
+
+
 def _draw(groups: Sequence[np.ndarray], most: int, random: np.random.Generator) -> Iterator[list[int]]:
     """Yield the rows of one episode after another; every class comes up equally often."""
-    sizes = [len(group) for group in groups if len(group)]
-    usual = max(1, min(int(np.median(sizes)), TEXTS_A_CLASS, most // 2))
+    usual = max(1, min(_usual_size(groups), TEXTS_A_CLASS, most // 2))
     way = max(2, min(len(groups), most // usual))
     each = most // way
     order: list[int] = []
@@ -169,11 +180,17 @@ def _drop_tokens(ids: list[int], special: frozenset[int], share: float, random: 
 
 
 def _loss(
-    model: MatchingNetwork, ids: Sequence[list[int]], example_ids: Sequence[list[int]], labels: Tensor, seed: int
+    model: MatchingNetwork,
+    ids: Sequence[list[int]],
+    example_ids: Sequence[list[int]],
+    labels: Tensor,
+    seed: int,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Return the mean negative log-likelihood of each text given the others, `labels` `(m, n_way)`.
 
     The `ids` are those of the texts as queries, `example_ids` as examples; the same where they have one prompt.
+    All classes share `smoothing` of the targets.
     """
     labels = labels[:, labels.sum(0) > 0].to(model.device)
     alone = labels[:, labels.gt(0).sum(0) == 1].sum(1) > 0  # texts that are the only one of a class
@@ -193,8 +210,9 @@ def _loss(
     labels = torch.cat([labels, labels[alone]])
     episodes = Episodes(model.matcher, queries[:, None], everything[others], labels[others])
     targets = labels[:m] / labels[:m].sum(-1, keepdim=True)
-    if bool((labels[:m].gt(0).sum(-1) == 1).all()):
+    if not smoothing and bool((labels[:m].gt(0).sum(-1) == 1).all()):
         return nll_loss(episodes.log_probs[:, 0], targets.argmax(-1))
+    targets = (1 - smoothing) * targets + smoothing / targets.shape[1]
     log_probs = episodes.log_probs[:, 0].clamp_min(-50.0)
     return -(targets * log_probs).sum(-1).mean()
 

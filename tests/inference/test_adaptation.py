@@ -18,26 +18,28 @@ def data(intents):
     return [text for text, _ in pairs], [label for _, label in pairs]
 
 
-def plain_loss(model, queries, examples, labels):
-    """In plain loops: each text asked of all the others."""
+def plain_loss(model, queries, examples, labels, smoothing=0.0):
+    """In plain loops: each text asked of all the others, a share of the target being that of all classes."""
     loss = 0.0
     for i in range(len(queries)):
         others = [j for j in range(len(queries)) if j != i]
         log_probs = model.matcher(queries[[i]], examples[others], labels[others])
-        loss -= log_probs[0, labels[i].argmax()] / len(queries)
+        loss -= (1 - smoothing) * log_probs[0, labels[i].argmax()] / len(queries)
+        loss -= smoothing * sum(log_probs[0]) / len(log_probs[0]) / len(queries)
     return loss
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("context", ["none", "center", "lstm"])
-def test_the_loss_is_that_of_each_text_asked_of_the_others(encoder_folder, context):
+def test_the_loss_is_that_of_each_text_asked_of_the_others(encoder_folder, context, smoothing):
     torch.manual_seed(0)
     model = MatchingNetwork.from_encoder(encoder_folder, context=context, context_gate=0.4, context_size=8)
     ids = [model.tokenizer(text)["input_ids"] for text in TEXTS]
     labels = torch.eye(2)[[0, 0, 1, 1]]
     with torch.no_grad():
-        found = _loss(model, ids, ids, labels, seed=0)
+        found = _loss(model, ids, ids, labels, 0, smoothing)
         vectors = model.embed(TEXTS)
-        expected = plain_loss(model, vectors, vectors, labels)
+        expected = plain_loss(model, vectors, vectors, labels, smoothing)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
@@ -61,6 +63,21 @@ def test_texts_are_read_with_their_prompts(encoder_folder, monkeypatch):
         labels = torch.eye(2)[[0, 0, 1, 1]]
         expected = plain_loss(model, model.embed(TEXTS), model.embed(TEXTS, support=True), labels)
         torch.testing.assert_close(_loss(model, *ids, labels, 0), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("shot", "named", "smoothed"), [(9, False, 0.0), (9, True, 0.1), (10, False, 0.1)])
+def test_labels_are_smoothed_where_classes_have_many_texts(model, intents, monkeypatch, shot, named, smoothed):
+    rows = [(text, label) for label in intents.classes[:3] for text in intents.texts_of[label][:shot]]
+    given = []
+
+    def loss(*arguments):
+        given.append(arguments[-1])
+        return _loss(*arguments)
+
+    monkeypatch.setattr("fewtext.inference.adaptation._loss", loss)
+    support = SupportSet.create([text for text, _ in rows], [label for _, label in rows])
+    adapt_encoder(model, support, named, EncoderAdaptation(rounds=1))
+    assert set(given) == {smoothed}
 
 
 def test_the_loss_falls_and_the_model_stays_as_it_was(model, data):
