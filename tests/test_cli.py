@@ -14,7 +14,7 @@ def test_help_and_version(capsys):
 
 
 def test_whoever_reads_may_stop_early():
-    command = f"{sys.executable} -m fewtext.cli train --help | true; exit ${{PIPESTATUS[0]}}"  # gone before it prints
+    command = f"{sys.executable} -m fewtext train --help | true; exit ${{PIPESTATUS[0]}}"  # gone before it prints
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "fewtext train: [Errno 32] Broken pipe\n")
 

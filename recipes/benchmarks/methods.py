@@ -129,7 +129,7 @@ class Tabled(MatchingNetwork):
 
     def embed(self, texts: Any, *, support: bool = False, **options: Any) -> torch.Tensor:
         """Look the embeddings up; an example is embedded as a query is."""
-        return torch.from_numpy(self.vectors(texts)) if len(texts) else super().embed(texts)
+        return torch.from_numpy(self.vectors(texts)).to(self.device) if len(texts) else super().embed(texts)
 
     @classmethod
     def of(cls, network: MatchingNetwork) -> Tabled:
@@ -137,7 +137,7 @@ class Tabled(MatchingNetwork):
         tabled = cls(network.config, network.encoder).eval()
         tabled.load_state_dict(network.state_dict())
         tabled.tokenizer = network.tokenizer
-        tabled.vectors = VectorTable(lambda texts: network.embed(texts, show_progress=False).numpy())
+        tabled.vectors = VectorTable(lambda texts: network.embed(texts, show_progress=False).cpu().numpy())
         return tabled
 
 

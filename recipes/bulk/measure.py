@@ -40,7 +40,7 @@ def measure(arguments: MeasureArguments) -> list[dict[str, float]]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "examples.csv").write_text(EXAMPLES)
     model = [] if arguments.model is None else [f"model={arguments.model}"]
-    command = [sys.executable, "-m", "fewtext.cli", "classify", *model, f"support={folder / 'examples.csv'}"]
+    command = [sys.executable, "-m", "fewtext", "classify", *model, f"support={folder / 'examples.csv'}"]
     figures = []
     for n_texts in arguments.texts:
         source, whole, again = (folder / f"{n_texts}{ending}" for ending in (".txt", ".csv", ".again.csv"))
