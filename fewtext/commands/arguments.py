@@ -132,6 +132,7 @@ class ClassifyArguments(SupportArguments):
         input: File of texts: CSV, JSONL or Parquet with a text column, or .txt with one text a line; `-` is
             standard input, one text a line.
         output: File to write: CSV or JSONL with text, label and score; by default the screen.
+        keep: Columns of `input` to write beside every answer, such as `[id]`, where there is an output.
         resume: Go on with what an interrupted run left in `output`.partial.
         text_column: Column of the texts, in `support` and in `input`; found by its name where not given.
         label_column: Column of the labels in `support`; found likewise.
@@ -146,6 +147,7 @@ class ClassifyArguments(SupportArguments):
 
     input: str | None = None
     output: str | None = None
+    keep: list[str] = field(default_factory=list)
     resume: bool = False
     top_k: int = 1
     abstain: str | float | None = None

@@ -20,7 +20,7 @@ from fewtext.commands.fitted import fitted_classifier, read_examples
 from fewtext.commands.output import Block, Output, Row
 from fewtext.commands.processes import Processes
 from fewtext.data.names import one_line
-from fewtext.data.streaming import STDIN, text_blocks
+from fewtext.data.streaming import STDIN, row_blocks
 
 if TYPE_CHECKING:
     from fewtext.inference.classifier import FewShotClassifier
@@ -49,7 +49,7 @@ def classify(arguments: ClassifyArguments) -> None:
     examples = read_examples(arguments)
     total = None
     if arguments.input != STDIN:
-        total = sum(len(texts) for _, texts in processes.own(_blocks(arguments)))
+        total = sum(len(texts) for _, texts, _ in processes.own(_blocks(arguments)))
     classifier = fitted_classifier(arguments, examples, processes.device)
     support = classifier.support
     if support is not None and support.several:
@@ -62,13 +62,13 @@ def classify(arguments: ClassifyArguments) -> None:
         classifier.set_params(abstain_by=arguments.abstain_by)
     done, blocks = 0, processes.own(_blocks(arguments))
     if output is not None:
-        settings = (arguments.top_k, arguments.abstain, arguments.abstain_by, arguments.explain)
+        settings = (arguments.top_k, arguments.abstain, arguments.abstain_by, arguments.explain, arguments.keep)
         output.claim(f"{classifier.fingerprint} {settings}\n")
         done, blocks = output.remaining(blocks, arguments.top_k, len(classifier.classes_))
     hidden = processes.rank > 0
     with tqdm(total=total, initial=done, desc="Classifying", unit="text", delay=2, disable=hidden) as bar:
-        for _, texts in blocks:
-            rows = _rows(classifier, texts, arguments)
+        for _, texts, kept in blocks:
+            rows = _rows(classifier, texts, kept, arguments)
             if output is None:
                 _show(rows)
             else:
@@ -82,8 +82,9 @@ def classify(arguments: ClassifyArguments) -> None:
 
 
 def _blocks(arguments: ClassifyArguments) -> Iterator[Block]:
-    """Yield the texts of the input a block at a time, each with the row of its first text."""
-    return zip(count(0, BLOCK), text_blocks(arguments.input or STDIN, arguments.text_column, BLOCK), strict=False)
+    """Yield the texts of the input a block at a time, each with the row of its first text and what is kept of it."""
+    blocks = row_blocks(arguments.input or STDIN, arguments.text_column, arguments.keep, BLOCK)
+    return ((row, texts, kept) for row, (texts, kept) in zip(count(0, BLOCK), blocks, strict=False))
 
 
 def _check(arguments: ClassifyArguments, processes: Processes) -> Output | None:
@@ -92,9 +93,11 @@ def _check(arguments: ClassifyArguments, processes: Processes) -> Output | None:
         raise ValueError("several processes share a file and write a file: give input=FILE and output=FILE.")
     output = None
     if arguments.output is not None:
-        output = Output(arguments.output, arguments.resume, processes.rank, processes.size)
+        output = Output(arguments.output, arguments.resume, processes.rank, processes.size, arguments.keep)
     if arguments.resume and output is None:
         raise ValueError("resume goes on with an output; give output=FILE.")
+    if arguments.keep and output is None:
+        raise ValueError("keep writes columns beside the answers; give output=FILE.")
     if arguments.top_k < 1:
         raise ValueError(f"top_k is {arguments.top_k}; it must be at least 1.")
     if arguments.explain is not None and arguments.explain < 1:
@@ -107,16 +110,18 @@ def _check(arguments: ClassifyArguments, processes: Processes) -> Output | None:
     return output
 
 
-def _rows(classifier: FewShotClassifier, texts: list[str], arguments: ClassifyArguments) -> Iterator[Row]:
-    """Yield a row for each class that is named for each text."""
+def _rows(
+    classifier: FewShotClassifier, texts: list[str], kept: list[Row], arguments: ClassifyArguments
+) -> Iterator[Row]:
+    """Yield a row for each class that is named for each text, with what is kept of the text's own row."""
     ranked = classifier.top_classes(texts, arguments.top_k, arguments.abstain)
     more: list[Row] = [{}] * len(texts)
     if arguments.explain is not None:
         more = [{"evidence": _evidence(item)} for item in classifier.explain(texts, arguments.explain)]
     classifier.cache.clear()  # each block by itself, so that going on after an interruption writes the same bytes
-    for text, (first, *rest), own in zip(texts, ranked, more, strict=True):
-        yield {"text": text, **first, **own}  # what decided is told once a text, with its first class
-        yield from ({"text": text, **prediction} for prediction in rest)
+    for text, (first, *rest), own, evidence in zip(texts, ranked, kept, more, strict=True):
+        yield {"text": text, **first, **own, **evidence}  # what decided is told once a text, with its first class
+        yield from ({"text": text, **prediction, **own} for prediction in rest)
 
 
 def _evidence(explanation: Explanation) -> list[Row]:

@@ -9,7 +9,7 @@ import csv
 import glob
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain, cycle
 from pathlib import Path
@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 from fewtext.data.sources import csv_reader
 
 Row = dict[str, Any]
-Block = tuple[int, list[str]]
-"""The row of the first text, and the texts."""
+Block = tuple[int, list[str], list[Row]]
+"""The row of the first text, the texts, and the columns that are kept of each."""
 COLUMNS = ("text", "label", "score")
 
 
@@ -37,20 +37,28 @@ class Output:
         resume: Whether to go on with what an interrupted run left.
         rank: Which of the processes this one is, of which each writes a part.
         size: How many there are; one alone writes the whole.
+        kept: Columns beside text, label and score.
 
     Raises:
         FileExistsError: the file is there already, or what an interrupted run left is and `resume` is not set, or
             was left by another number of processes.
-        ValueError: another ending.
+        ValueError: another ending, or a column that is written already.
     """
 
-    def __init__(self, name: str, resume: bool = False, rank: int = 0, size: int = 1) -> None:
+    def __init__(
+        self, name: str, resume: bool = False, rank: int = 0, size: int = 1, kept: Sequence[str] = ()
+    ) -> None:
         self.file = Path(name)
         self.parts = [Path(f"{name}.{i}-of-{size}.partial") for i in range(1, size + 1)]
         if size == 1:
             self.parts = [Path(f"{name}.partial")]
         self.partial = self.parts[rank]
         self.is_csv = name.endswith(".csv")
+        self.columns = (*COLUMNS, *kept)
+        if len(set(kept)) < len(kept):
+            raise ValueError(f"keep names a column twice: {', '.join(kept)}.")
+        if taken := sorted({*COLUMNS, "evidence"} & set(kept)):
+            raise ValueError(f"keep names {taken[0]!r}, which is a column of the answers; rename that of the input.")
         refuse_existing(name)
         if not name.endswith((".csv", ".jsonl")):
             raise ValueError(f"output is {name!r}; it ends in .csv or .jsonl.")
@@ -96,10 +104,10 @@ class Output:
                 if header != self._header():
                     raise self._foreign(self.partial, 0)
                 end = len(header)
-            for row, texts in blocks:
+            for row, texts, kept in blocks:
                 rows = self._rows(self.partial, records, row, texts, top_k, n_classes)
                 if rows is None:
-                    rest = [(row, texts)]
+                    rest = [(row, texts, kept)]
                     break
                 done, end, row = done + len(texts), end + len(rows), row + len(texts)
             else:
@@ -139,7 +147,7 @@ class Output:
             for _, records in parts if self.is_csv else []:
                 next(records)
             stream.write(self._header())
-            for (row, texts), (part, records) in zip(blocks, cycle(parts), strict=False):
+            for (row, texts, _), (part, records) in zip(blocks, cycle(parts), strict=False):
                 rows = self._rows(part, records, row, texts, top_k, n_classes)
                 if rows is None:
                     raise self._foreign(part, row)
@@ -184,18 +192,18 @@ class Output:
 
     def _encoded(self, row: Row) -> bytes:
         if not self.is_csv:
-            return json.dumps(row, ensure_ascii=False).encode() + b"\n"
-        return ",".join(_field(row[column]) for column in COLUMNS).encode() + b"\n"
+            return json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n"  # such as a date of Parquet
+        return ",".join(_field(row[column]) for column in self.columns).encode() + b"\n"
 
     def _decoded(self, record: bytes) -> tuple[str, Any]:
         if not self.is_csv:
             values = json.loads(record)
             return values["text"], values["label"]
-        text, label, _ = next(csv_reader([record.decode()]))
+        text, label, *_ = next(csv_reader([record.decode()]))
         return text, label or None
 
     def _header(self) -> bytes:
-        return ",".join(COLUMNS).encode() + b"\n" if self.is_csv else b""
+        return ",".join(map(_field, self.columns)).encode() + b"\n" if self.is_csv else b""
 
     @staticmethod
     def _foreign(part: Path, row: int) -> ValueError:

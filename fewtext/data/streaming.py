@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -28,47 +28,69 @@ def text_blocks(source: str | Path, text_column: str | None = None, size: int = 
         ValueError: a file that does not parse (with its line), no text column, or an empty text (with its row).
         TypeError: a text that is missing or not a string, with its row.
     """
-    where, texts = _texts(source, text_column, size)
+    return (texts for texts, _ in row_blocks(source, text_column, (), size))
+
+
+def row_blocks(
+    source: str | Path, text_column: str | None, kept: Sequence[str], size: int
+) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
+    """Yield the texts of a file in blocks, as `text_blocks`, each with what the `kept` columns have beside them.
+
+    Raises `ValueError` for a column that there is not, or any where the file has none.
+    """
+    where, rows = _rows(source, text_column, kept, size)
     row = 0
-    while block := list(islice(texts, size)):
-        yield check_texts(block, where, row)
+    while block := list(islice(rows, size)):
+        yield (
+            check_texts([text for text, *_ in block], where, row),
+            [dict(zip(kept, beside, strict=True)) for _, *beside in block],
+        )
         row += len(block)
 
 
-def _texts(source: str | Path, text_column: str | None, size: int) -> tuple[str, Iterator[Any]]:
-    """Return what to call the texts in an error, and the texts."""
-    if str(source) == STDIN:
-        return "standard input", _named(_lines(None), "standard input")
-    file = Path(source)
-    if not file.is_file():
+def _rows(
+    source: str | Path, text_column: str | None, kept: Sequence[str], size: int
+) -> tuple[str, Iterator[Sequence[Any]]]:
+    """Return what to call the texts in an error, and each with what is kept beside it."""
+    file = None if str(source) == STDIN else Path(source)
+    if file is not None and not file.is_file():
         raise FileNotFoundError(f"{file}: no such file.")
-    if file.name.endswith((".txt", ".txt.gz")):
-        return str(file), _named(_lines(file), file)
+    if file is None or file.name.endswith((".txt", ".txt.gz")):
+        name = "standard input" if file is None else str(file)
+        if kept:
+            raise ValueError(f"{name} has lines of text, and no column {kept[0]!r} to keep.")
+        return name, ((line,) for line in _named(_lines(file), name))
+
+    def chosen(available: Sequence[str]) -> list[str]:
+        column = find_column(available, text_column, TEXT_COLUMNS, "text", str(file))
+        return [column, *(find_column(available, name, (), "kept", str(file)) for name in kept)]
+
     kind = builder_of(file)
     rows: Iterator[Any]
+    found: Iterator[Sequence[Any]]
     if kind == "csv":
         rows = _named(csv_rows(file), file)
-        columns = next(rows)
-        column = find_column(columns, text_column, TEXT_COLUMNS, "text", str(file))
-        position = columns.index(column)
-        texts = (row[position] for row in rows)
+        header = next(rows)
+        columns = chosen(header)
+        positions = [header.index(name) for name in columns]
+        found = ([row[position] for position in positions] for row in rows)
     elif kind == "json" and not is_array(file):
         rows = _named(_objects(file), file)
         first = next(rows)
-        column = find_column(list(first), text_column, TEXT_COLUMNS, "text", str(file))
-        texts = (row.get(column) for row in chain([first], rows))
+        columns = chosen(list(first))
+        found = ([row.get(name) for name in columns] for row in chain([first], rows))
     elif kind == "parquet" and file.suffix == ".parquet":
         import pyarrow.parquet as pq
 
         [table] = _named((pq.ParquetFile(path) for path in [file]), file)
-        column = find_column(table.schema_arrow.names, text_column, TEXT_COLUMNS, "text", str(file))
-        batches = _named(table.iter_batches(batch_size=size, columns=[column]), file)
-        texts = (text for batch in batches for text in batch.column(0).to_pylist())
+        columns = chosen(table.schema_arrow.names)
+        batches = _named(table.iter_batches(batch_size=size, columns=list(dict.fromkeys(columns))), file)
+        found = (row for b in batches for row in zip(*(b.column(name).to_pylist() for name in columns), strict=True))
     else:
         data = read_table(file)
-        column = find_column(data.column_names, text_column, TEXT_COLUMNS, "text", str(file))
-        texts = iter(data[column])
-    return f"{file}, column {column!r}", texts
+        columns = chosen(data.column_names)
+        found = zip(*(data[name] for name in columns), strict=True)
+    return f"{file}, column {columns[0]!r}", found
 
 
 def _lines(file: Path | None) -> Iterator[str]:

@@ -282,21 +282,58 @@ def test_what_is_wrong_with_the_input_is_said_before_anything_is_written(words, 
 def test_a_block_is_read_when_the_one_before_is_written(words, tmp_path, monkeypatch):
     monkeypatch.setattr(FewShotClassifier, "from_pretrained", lambda name, **options: Stand())
     steps = []
-    write, text_blocks = Output.write, command.text_blocks
+    write, row_blocks = Output.write, command.row_blocks
 
     def reading(*arguments):
-        for block in text_blocks(*arguments):
-            steps.append(len(block))
+        for block in row_blocks(*arguments):
+            steps.append(len(block[0]))
             yield block
 
     def writing(self, rows):
         write(self, rows)
         steps.append("written")
 
-    monkeypatch.setattr(command, "text_blocks", reading)
+    monkeypatch.setattr(command, "row_blocks", reading)
     monkeypatch.setattr(Output, "write", writing)
     assert main([words[0], words[3], f"output={tmp_path}/out.csv"]) == 0
     assert steps == [8, 8, 8, 6, 8, "written", 8, "written", 8, "written", 6, "written", "written"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_columns_are_kept_beside_the_answers_and_through_an_interruption(words, tmp_path, kind):
+    rows = [{"text": text, "id": f"{i:03}", "a, b": i % 3} for i, text in enumerate(TEXTS)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = [*words, "keep=['a, b', id]", "top_k=2"]
+    whole, again = tmp_path / f"whole.{kind}", tmp_path / f"again.{kind}"
+    assert main([*words, f"output={whole}"]) == 0
+    answers = read(whole)
+    assert [row["text"] for row in answers[::2]] == TEXTS
+    assert list(answers[0]) == ["text", "label", "score", "a, b", "id"]
+    for own, *given in zip(rows, answers[::2], answers[1::2], strict=True):
+        assert all((row["id"], str(row["a, b"])) == (own["id"], str(own["a, b"])) for row in given)
+    (tmp_path / f"again.{kind}.partial").write_bytes(whole.read_bytes()[: len(whole.read_bytes()) // 2])
+    assert main([*words, f"output={again}", "resume=true"]) == 0
+    assert again.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["keep=[id]"], "keep writes columns beside the answers; give output=FILE."),
+        (["keep=[id]", "output={}/out.csv"], "has no column 'id'; its columns are 'text'"),
+        (["keep=[id, id]", "output={}/out.csv"], "keep names a column twice: id, id"),
+        (["keep=[score]", "output={}/out.csv"], "keep names 'score', which is a column of the answers"),
+        (
+            ["keep=[id]", "output={}/out.csv", "input={}/in.txt"],
+            "lines of text, and no column 'id' to keep",
+        ),
+    ],
+)
+def test_columns_that_cannot_be_kept_are_told_first(words, tmp_path, capsys, encoded, more, sentence):
+    (tmp_path / "in.txt").write_text("hello\n")
+    assert main([*words[:3], *([] if "input" in str(more) else words[3:]), *(w.format(tmp_path) for w in more)]) == 2
+    assert sentence in capsys.readouterr().err
+    assert encoded == []
 
 
 def test_of_several_labels_it_says_that_one_is_named(model, tmp_path, capsys):

@@ -8,7 +8,7 @@ import pytest
 from datasets import Dataset
 
 from fewtext.data import streaming
-from fewtext.data.streaming import text_blocks
+from fewtext.data.streaming import row_blocks, text_blocks
 
 TEXTS = ["one, two", 'say "hi"', "None", "12", "ümlaut", "six"]
 
@@ -36,6 +36,16 @@ def test_every_kind_of_file_gives_the_same_blocks(files):
         column = None if ".txt" in file.name else "body"
         assert list(text_blocks(file, column, 4)) == [TEXTS[:4], TEXTS[4:]], file
         assert list(text_blocks(file, column, 3)) == [TEXTS[:3], TEXTS[3:]]
+
+
+def test_other_columns_come_with_the_texts(files):
+    for file in files[:5]:
+        kept = [str(row["id"]) for _, rows in row_blocks(file, "body", ["id"], 4) for row in rows]
+        assert kept == ["0", "1", "2", "3", "4", "5"], file
+        texts, rows = next(row_blocks(file, "body", ["id", "body"], 2))
+        assert [row["body"] for row in rows] == texts == TEXTS[:2]
+        with pytest.raises(ValueError, match="has no column 'words'; its columns are 'id', 'body'"):
+            next(row_blocks(file, "body", ["words"], 2))
 
 
 def test_columns_are_found_or_named(files, tmp_path):
