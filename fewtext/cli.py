@@ -65,3 +65,7 @@ def run(command: str, words: Sequence[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

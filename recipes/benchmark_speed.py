@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).parent))
 
 import torch
-from benchmarks.backends import BACKENDS, network_of
+from benchmarks.backends import BACKENDS, GPU_BACKENDS, network_of
 from benchmarks.timing import Seconds, machine, ratio, shown, timed
 from torch.nn.functional import normalize
 
@@ -40,7 +40,7 @@ class BenchmarkArguments:
         device: `cpu` or `cuda`, of sentence-transformers too; on a GPU fewtext encodes in half precision, and of the
             backends only torch and compile run there.
         backends: What runs the encoder, beside sentence-transformers: torch, compile, packed, onnx, onnx int8,
-            openvino.
+            openvino; by default all that run on the device.
         episodes: Episodes of each of the four settings of the evaluation; 0 leaves it out.
         output: Folder for `speed.json`, `speed.md` and `speed.png`.
     """
@@ -52,7 +52,7 @@ class BenchmarkArguments:
     repeats: int = 5
     threads: list[int] = field(default_factory=lambda: [1, 2])
     device: str = "cpu"
-    backends: list[str] = field(default_factory=lambda: list(BACKENDS))
+    backends: list[str] | None = None
     episodes: int = 600
     output: str | None = None
 
@@ -60,6 +60,11 @@ class BenchmarkArguments:
 def benchmark(arguments: BenchmarkArguments) -> dict[str, object]:
     """Run the comparisons, print a table, and return it."""
     [task] = load_tasks(arguments.data, split=arguments.split)
+    on_gpu = arguments.device != "cpu"
+    if arguments.backends is None:
+        arguments.backends = list(GPU_BACKENDS if on_gpu else BACKENDS)
+    if on_gpu and (other := sorted(set(arguments.backends) - set(GPU_BACKENDS))):
+        raise ValueError(f"the backend {other[0]!r} runs on a CPU; on a GPU there are {', '.join(GPU_BACKENDS)}.")
     model = MatchingNetwork.from_encoder().to(arguments.device)
     results: dict[str, object] = {"machine": machine(), "classes": len(task.classes), "shot": arguments.shot}
     print(f"{results['machine']}; {len(task.classes)} classes, {arguments.shot} examples each", flush=True)

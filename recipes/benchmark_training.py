@@ -214,6 +214,8 @@ def weigh(arguments: TrainingBenchmarkArguments) -> dict[str, object]:
 def benchmark(arguments: TrainingBenchmarkArguments) -> None:
     """Measure, print, and write the results."""
     torch.set_num_threads(arguments.threads)
+    if arguments.device != "cpu" and (arguments.memory or arguments.gradient_cache is not None):
+        raise ValueError("memory is that of a process, measured on the CPU; leave device out.")
     if arguments.gradient_cache is not None:
         one_step(arguments)
         return

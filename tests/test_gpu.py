@@ -73,7 +73,9 @@ def test_a_pipeline_takes_the_number_of_a_gpu(encoder_folder, data):
     assert pipe(data[0][0])[0]["label"] in support
 
 
-@pytest.mark.parametrize("settings", [{"bf16": True}, {"gradient_cache": True}, {"freeze_encoder": True}])
+@pytest.mark.parametrize(
+    "settings", [{"bf16": True}, {"gradient_cache": True}, {"freeze_encoder": True}, {"gradient_checkpointing": True}]
+)
 def test_training_lowers_the_loss_and_repeats_itself(encoder_folder, intents, settings, tmp_path):
     parts = split_classes(intents)
     weights, losses = [], []

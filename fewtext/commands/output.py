@@ -54,6 +54,7 @@ class Output:
             self.parts = [Path(f"{name}.partial")]
         self.partial = self.parts[rank]
         self.is_csv = name.endswith(".csv")
+        self.kept = tuple(kept)
         self.columns = (*COLUMNS, *kept)
         if len(set(kept)) < len(kept):
             raise ValueError(f"keep names a column twice: {', '.join(kept)}.")
@@ -105,7 +106,7 @@ class Output:
                     raise self._foreign(self.partial, 0)
                 end = len(header)
             for row, texts, kept in blocks:
-                rows = self._rows(self.partial, records, row, texts, top_k, n_classes)
+                rows = self._rows(self.partial, records, row, texts, kept, top_k, n_classes)
                 if rows is None:
                     rest = [(row, texts, kept)]
                     break
@@ -147,8 +148,8 @@ class Output:
             for _, records in parts if self.is_csv else []:
                 next(records)
             stream.write(self._header())
-            for (row, texts, _), (part, records) in zip(blocks, cycle(parts), strict=False):
-                rows = self._rows(part, records, row, texts, top_k, n_classes)
+            for (row, texts, kept), (part, records) in zip(blocks, cycle(parts), strict=False):
+                rows = self._rows(part, records, row, texts, kept, top_k, n_classes)
                 if rows is None:
                     raise self._foreign(part, row)
                 stream.write(rows)
@@ -158,20 +159,28 @@ class Output:
             _stamp_file(part).unlink(missing_ok=True)
 
     def _rows(
-        self, part: Path, records: Iterator[bytes], row: int, texts: list[str], top_k: int, n_classes: int
+        self,
+        part: Path,
+        records: Iterator[bytes],
+        row: int,
+        texts: list[str],
+        kept: list[Row],
+        top_k: int,
+        n_classes: int,
     ) -> bytes | None:
         """The rows of texts; None where they are not all there."""
         rows = []
-        for text_row, text in enumerate(texts, row):
+        for text_row, (text, own) in enumerate(zip(texts, kept, strict=True), row):
+            expected = [text, *(self._told(own[name]) for name in self.kept)]
             n_found, n_rows = 0, 1
             while n_found < n_rows:
                 if (record := next(records, None)) is None:
                     return None
                 try:
-                    found, label = self._decoded(record)
+                    label, *found = self._decoded(record)
                 except (ValueError, KeyError, TypeError, csv.Error) as error:
                     raise self._foreign(part, text_row) from error
-                if found != text:
+                if found != expected:
                     raise self._foreign(part, text_row)
                 if n_found == 0:  # the label None comes first, beside the classes
                     n_rows = min(top_k, n_classes + (label is None))
@@ -192,15 +201,20 @@ class Output:
 
     def _encoded(self, row: Row) -> bytes:
         if not self.is_csv:
-            return json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n"  # such as a date of Parquet
+            return json.dumps(row, ensure_ascii=False).encode() + b"\n"
         return ",".join(_field(row[column]) for column in self.columns).encode() + b"\n"
 
-    def _decoded(self, record: bytes) -> tuple[str, Any]:
+    def _decoded(self, record: bytes) -> list[Any]:
+        """Return the label of a row, its text, and what is kept."""
         if not self.is_csv:
             values = json.loads(record)
-            return values["text"], values["label"]
-        text, label, *_ = next(csv_reader([record.decode()]))
-        return text, label or None
+            return [values["label"], values["text"], *(values[name] for name in self.kept)]
+        text, label, _, *kept = next(csv_reader([record.decode()]))
+        return [label or None, text, *kept]
+
+    def _told(self, value: Any) -> Any:
+        """Return a kept value as it is read from the file."""
+        return _csv_text(value) if self.is_csv else value
 
     def _header(self) -> bytes:
         return ",".join(map(_field, self.columns)).encode() + b"\n" if self.is_csv else b""
@@ -219,5 +233,10 @@ def _stamp_file(part: Path) -> Path:
 
 def _field(value: Any) -> str:
     """A field of a CSV row; the csv module leaves a carriage return unquoted, and then cannot read it."""
-    text = "" if value is None else str(value)
+    text = _csv_text(value)
     return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n\r') else text
+
+
+def _csv_text(value: Any) -> str:
+    """A value without its quotes: text as it is, nothing for None, all else as JSON has it."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)

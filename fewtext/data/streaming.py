@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, time
+from decimal import Decimal
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from fewtext.data.columns import TEXT_COLUMNS, check_texts, find_column
 from fewtext.data.sources import builder_of, csv_rows, is_array, json_rows, open_text, read_table
@@ -36,16 +40,37 @@ def row_blocks(
 ) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
     """Yield the texts of a file in blocks, as `text_blocks`, each with what the `kept` columns have beside them.
 
-    Raises `ValueError` for a column that there is not, or any where the file has none.
+    What is kept is what JSON can hold: dates come as text, a number that is none as None. The columns of JSONL are
+    those of its first row.
+
+    Raises `ValueError` for a column that there is not, any where the file has none, or a value that is none of these.
     """
     where, rows = _rows(source, text_column, kept, size)
     row = 0
     while block := list(islice(rows, size)):
         yield (
             check_texts([text for text, *_ in block], where, row),
-            [dict(zip(kept, beside, strict=True)) for _, *beside in block],
+            [_kept(kept, beside, where, number) for number, (_, *beside) in enumerate(block, row)],
         )
         row += len(block)
+
+
+def _kept(names: Sequence[str], values: Sequence[Any], where: str, row: int) -> dict[str, Any]:
+    found = {}
+    for name, value in zip(names, values, strict=True):
+        try:
+            value = None if value != value else value  # NaN, as tables have it for nothing
+            found[name] = json.loads(json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_text))
+            str(found[name]).encode()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{where}, row {row}: {value!r:.80} of {name!r} cannot be kept ({error}).") from error
+    return found
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, date | time | Decimal | UUID):
+        return str(value)
+    raise TypeError(f"it is of the kind {type(value).__name__}")
 
 
 def _rows(

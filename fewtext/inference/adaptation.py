@@ -31,7 +31,7 @@ TEXTS_A_CLASS = 6
 """Texts of a class in an episode, where classes are enough to fill it: more classes teach more than more texts."""
 
 MANY_TEXTS = 10
-"""Texts of a class, by the median, from which labels are smoothed: with fewer all of what they teach is needed."""
+"""Texts of a class, its name among them, from which labels are smoothed: fewer have to teach all that they can."""
 
 LABEL_SMOOTHING = 0.1
 """Share of a target that all classes of the episode get alike then (Szegedy et al. 2016, section 7)."""
@@ -80,7 +80,8 @@ def adapt_encoder(
 
     The loss is equation 2 of Vinyals et al. 2016 on leave-one-out episodes: m texts of some classes, each a query to
     the m - 1 others, so that m passes of the encoder give m (m - 1) comparisons. Names and descriptions are
-    texts like any other. A class with one text is met by a second view of it, under dropout.
+    texts like any other. A class with one text is met by a second view of it, under dropout. Labels are smoothed
+    where classes have `MANY_TEXTS` texts.
 
     Args:
         model: The model; it stays as it is.
@@ -187,7 +188,7 @@ def _loss(
     seed: int,
     smoothing: float = 0.0,
 ) -> Tensor:
-    """Return the mean negative log-likelihood of each text given the others, `labels` `(m, n_way)`.
+    """Return the mean cross-entropy of each text given the others, `labels` `(m, n_way)`.
 
     The `ids` are those of the texts as queries, `example_ids` as examples; the same where they have one prompt.
     All classes share `smoothing` of the targets.
@@ -197,7 +198,7 @@ def _loss(
     assert model.tokenizer is not None
     pad_id = model.tokenizer.pad_token_id or 0
     asked, shown = ([part.to(model.device) for part in pad_ids(list(own), pad_id)] for own in (ids, example_ids))
-    with encoding_precision(model.device):
+    with encoding_precision(model.device, training=True):
         queries = encode_for_training(model, *asked)
         examples = queries if model.embeds_alike else encode_for_training(model, *shown, support=True)
         second = examples[:0]

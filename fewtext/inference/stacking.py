@@ -15,7 +15,7 @@ KEYS_ALONE = (1.0, 0.0, 0.0, 0.0)
 
 LEARNED_SHARES = (0.5, 0.5, 0.0, 0.16)
 """The same where the encoder has learned the examples, so that leaving them out tells nothing: keys that were fitted
-to vectors which know them are trusted less than the vote."""
+to vectors which know them are trusted no more than the vote."""
 
 SHARES_PENALTY = 20.0
 """Weight of the squared distance to `KEYS_ALONE`: that of some twenty examples, so that few change little."""

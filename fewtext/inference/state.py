@@ -165,10 +165,10 @@ class State:
         else:
             support.check_has_texts()
             state = State.embed(self.model, support.without_vectors(), label_names, large)
-        if self.is_adapted:
+        if self.keys is not None:
             if self.spelling is not None and not support.has_texts:
                 warnings.warn("the texts were left out when it was saved, so spelling counts no more.", stacklevel=4)
-            state = state._keyed(as_learned=self.given_shares == LEARNED_SHARES)
+            state = state._keyed(as_learned=self.keys.penalty == LEARNED_KEY_PENALTY)
         if self.before is not None:
             return replace(state, before=self.before.changed(support.without_vectors(), label_names, large))
         if not (state.model.embeds_alike or state.support.has_texts):

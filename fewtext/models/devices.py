@@ -18,16 +18,22 @@ def half_precision() -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def encoding_precision(device: torch.device) -> AbstractContextManager[object]:
-    """Return the context in which texts are encoded: full precision on a CPU, half on a GPU."""
-    return torch.autocast("cuda", half_precision()) if device.type == "cuda" else nullcontext()
+def encoding_precision(device: torch.device, training: bool = False) -> AbstractContextManager[object]:
+    """Return the context in which texts are encoded: full precision on a CPU, half on a GPU.
+
+    In training float16 is left out: gradients vanish in it.
+    """
+    if device.type != "cuda":
+        return torch.autocast(device.type, enabled=False)
+    kind = half_precision()
+    return torch.autocast("cuda", kind, enabled=not training or kind == torch.bfloat16)
 
 
 def attention_of_any_shape(device: torch.device) -> AbstractContextManager[object]:
     """Return a context whose attention takes batches of ever new shapes as they come.
 
     That of cuDNN makes a plan for each shape, which takes up to a second on an H200, and texts bring new shapes with
-    almost every batch.
+    almost every batch. A backward pass that runs layers again (activation checkpointing) has to be inside too.
     """
     if device.type != "cuda":
         return nullcontext()

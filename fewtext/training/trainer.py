@@ -20,6 +20,7 @@ from fewtext.data.names import readable_name
 from fewtext.data.tasks import Task
 from fewtext.evaluation.episodic import EpisodeSetting, check_names, draw_episodes, evaluate_episodes
 from fewtext.evaluation.statistics import mean_interval
+from fewtext.models.devices import attention_of_any_shape
 from fewtext.models.embedding import TextVectors, text_vectors
 from fewtext.models.modeling import MatchingNetwork
 from fewtext.sharing.model_card import CardFacts
@@ -207,7 +208,7 @@ class EpisodicTrainer(Trainer):
         first = int(inputs.pop("episode_numbers")[0])
         seed = int(np.random.SeedSequence((self.args.seed, first)).generate_state(1)[0])
         devices = [self.args.device] if self.args.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
+        with torch.random.fork_rng(devices), attention_of_any_shape(self.args.device):
             torch.manual_seed(seed)
             return super().training_step(model, inputs, num_items_in_batch)
 

@@ -16,6 +16,7 @@ from fewtext import FewShotClassifier, MatchingNetwork
 from fewtext.models.onnx import OnnxNetwork
 
 BACKENDS = ("torch", "compile", "packed", "onnx", "onnx int8", "openvino")
+GPU_BACKENDS = ("torch", "compile")
 
 
 class OpenVinoEncoder(nn.Module):

@@ -301,7 +301,10 @@ def test_a_block_is_read_when_the_one_before_is_written(words, tmp_path, monkeyp
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_columns_are_kept_beside_the_answers_and_through_an_interruption(words, tmp_path, kind):
-    rows = [{"text": text, "id": f"{i:03}", "a, b": i % 3} for i, text in enumerate(TEXTS)]
+    rows = [
+        {"text": text, "id": f"{i:03}", "a, b": [None, True, {"ü": [i, 'a "b"']}][i % 3]}
+        for i, text in enumerate(TEXTS)
+    ]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     words = [*words, "keep=['a, b', id]", "top_k=2"]
     whole, again = tmp_path / f"whole.{kind}", tmp_path / f"again.{kind}"
@@ -310,10 +313,14 @@ def test_columns_are_kept_beside_the_answers_and_through_an_interruption(words, 
     assert [row["text"] for row in answers[::2]] == TEXTS
     assert list(answers[0]) == ["text", "label", "score", "a, b", "id"]
     for own, *given in zip(rows, answers[::2], answers[1::2], strict=True):
-        assert all((row["id"], str(row["a, b"])) == (own["id"], str(own["a, b"])) for row in given)
+        told = own["a, b"] if kind == "jsonl" else json.dumps(own["a, b"], ensure_ascii=False).replace("null", "")
+        assert all((row["id"], row["a, b"]) == (own["id"], told) for row in given)
     (tmp_path / f"again.{kind}.partial").write_bytes(whole.read_bytes()[: len(whole.read_bytes()) // 2])
     assert main([*words, f"output={again}", "resume=true"]) == 0
     assert again.read_bytes() == whole.read_bytes()
+    again.rename(tmp_path / f"last.{kind}.partial")
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row | {"id": "other"}) + "\n" for row in rows))
+    assert main([*words, f"output={tmp_path}/last.{kind}", "resume=true"]) == 2  # the ids are of other rows
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Texts a block at a time: the same from every kind of file, and no more than a block is read ahead."""
 
+import datetime
 import gzip
 import json
 import sys
@@ -46,6 +47,25 @@ def test_other_columns_come_with_the_texts(files):
         assert [row["body"] for row in rows] == texts == TEXTS[:2]
         with pytest.raises(ValueError, match="has no column 'words'; its columns are 'id', 'body'"):
             next(row_blocks(file, "body", ["words"], 2))
+
+
+def test_what_is_kept_is_what_json_can_hold(tmp_path):
+    day = datetime.date(2026, 1, 31)
+    table = {
+        "text": ["a", "b"],
+        "day": [day, None],
+        "x": [1.5, float("nan")],
+        "y": [{"z": [1]}, None],
+        "b": [b"c", b"d"],
+    }
+    Dataset.from_dict(table).to_parquet(tmp_path / "a.parquet")
+    [(_, kept)] = row_blocks(tmp_path / "a.parquet", None, ["day", "x", "y"], 4)
+    assert kept == [{"day": "2026-01-31", "x": 1.5, "y": {"z": [1]}}, {"day": None, "x": None, "y": None}]
+    with pytest.raises(ValueError, match="row 0: b'c' of 'b' cannot be kept .it is of the kind bytes"):
+        next(row_blocks(tmp_path / "a.parquet", None, ["b"], 4))
+    (tmp_path / "b.jsonl").write_text('{"text": "a", "id": "fine"}\n{"text": "b", "id": "\\ud83d"}\n')
+    with pytest.raises(ValueError, match="row 1: .* of 'id' cannot be kept"):
+        list(row_blocks(tmp_path / "b.jsonl", None, ["id"], 4))
 
 
 def test_columns_are_found_or_named(files, tmp_path):

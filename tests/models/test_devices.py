@@ -12,8 +12,10 @@ def test_without_a_gpu_models_are_on_the_cpu():
 
 
 def test_a_cpu_encodes_in_full_precision():
-    with encoding_precision(torch.device("cpu")):
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+        with encoding_precision(torch.device("cpu")):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
 
 
 @pytest.mark.parametrize(("supported", "kind"), [(True, torch.bfloat16), (False, torch.float16)])
@@ -22,6 +24,9 @@ def test_half_precision_is_what_the_gpu_has(monkeypatch, supported, kind):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: asked.update(options) or supported)
     assert half_precision() == kind
     assert asked == {"including_emulation": False}  # where it is emulated it is slow
+    monkeypatch.setattr(torch, "autocast", lambda *arguments, enabled: (*arguments, enabled))
+    assert encoding_precision(torch.device("cuda")) == ("cuda", kind, True)
+    assert encoding_precision(torch.device("cuda"), training=True) == ("cuda", kind, supported)  # not in float16
 
 
 def test_attention_on_a_cpu_is_what_it_was():
