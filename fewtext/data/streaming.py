@@ -86,9 +86,12 @@ def _rows(
             raise ValueError(f"{name} has lines of text, and no column {kept[0]!r} to keep.")
         return name, ((line,) for line in _named(_lines(file), name))
 
-    def chosen(available: Sequence[str]) -> list[str]:
+    def chosen(available: list[str]) -> list[str]:
         column = find_column(available, text_column, TEXT_COLUMNS, "text", str(file))
-        return [column, *(find_column(available, name, (), "kept", str(file)) for name in kept)]
+        found = [column, *(find_column(available, name, (), "kept", str(file)) for name in kept)]
+        if twice := [name for name in found if available.count(name) > 1]:
+            raise ValueError(f"{file} has several columns {twice[0]!r}; rename all but one.")
+        return found
 
     kind = builder_of(file)
     rows: Iterator[Any]

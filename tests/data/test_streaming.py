@@ -5,6 +5,8 @@ import gzip
 import json
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset
 
@@ -66,6 +68,13 @@ def test_what_is_kept_is_what_json_can_hold(tmp_path):
     (tmp_path / "b.jsonl").write_text('{"text": "a", "id": "fine"}\n{"text": "b", "id": "\\ud83d"}\n')
     with pytest.raises(ValueError, match="row 1: .* of 'id' cannot be kept"):
         list(row_blocks(tmp_path / "b.jsonl", None, ["id"], 4))
+
+
+def test_a_name_of_two_columns_is_told(tmp_path):
+    pq.write_table(pa.table([["a"], ["1"], ["2"]], names=["text", "id", "id"]), tmp_path / "a.parquet")
+    assert list(text_blocks(tmp_path / "a.parquet")) == [["a"]]
+    with pytest.raises(ValueError, match="has several columns 'id'; rename all but one"):
+        next(row_blocks(tmp_path / "a.parquet", None, ["id"], 4))
 
 
 def test_columns_are_found_or_named(files, tmp_path):
