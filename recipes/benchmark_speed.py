@@ -25,6 +25,9 @@ from fewtext.data.names import readable_name
 from fewtext.evaluation.episodic import draw_episodes
 from fewtext.models.encoders import default_encoder
 
+HALF_PEER = "peer, half precision, batches of 256"
+"""What a GPU is measured with too."""
+
 
 @dataclass
 class BenchmarkArguments:
@@ -97,7 +100,7 @@ def measured(model: MatchingNetwork, task: Task, arguments: BenchmarkArguments, 
         half = SentenceTransformer(
             str(default_encoder()), device=arguments.device, model_kwargs={"dtype": torch.bfloat16}
         )
-        candidates["peer, half precision, batches of 256"] = lambda: half.encode(texts, batch_size=256)
+        candidates[HALF_PEER] = lambda: half.encode(texts, batch_size=256)
     for backend, network in networks.items():
         candidates[f"embed, {backend}"] = lambda network=network: network.embed(texts, show_progress=False)
     if "torch" not in networks:
@@ -113,9 +116,8 @@ def measured(model: MatchingNetwork, task: Task, arguments: BenchmarkArguments, 
         "texts": len(texts),
         "texts a second, sentence-transformers": len(texts) / statistics.median(seconds["peer"].wall),
     }
-    if arguments.device != "cpu":
-        name = "peer, half precision, batches of 256"
-        figures[f"speed over {name}, torch"] = ratio(seconds[name], seconds["embed, torch"])
+    if HALF_PEER in seconds:
+        figures[f"speed over {HALF_PEER}, torch"] = ratio(seconds[HALF_PEER], seconds["embed, torch"])
     for backend, network in networks.items():
         figures[f"speed over sentence-transformers, {backend}"] = ratio(seconds["peer"], seconds[f"embed, {backend}"])
         apart = normalize(network.embed(texts, show_progress=False).cpu(), dim=-1) - directions

@@ -65,8 +65,9 @@ def test_a_model_that_nobody_placed_is_on_the_gpu(encoder_folder, data):
 
 
 def test_a_pipeline_takes_the_number_of_a_gpu(encoder_folder, data):
-    support = dict.fromkeys(data[1])
-    support = {label: [text for text, own in zip(*data, strict=True) if own == label] for label in support}
+    support = {
+        label: [text for text, own in zip(*data, strict=True) if own == label] for label in dict.fromkeys(data[1])
+    }
     model = MatchingNetwork.from_encoder(encoder_folder)
     pipe = pipeline("few-shot-text-classification", model=model, support=support, device=0)
     assert pipe.device.type == "cuda"

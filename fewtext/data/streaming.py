@@ -60,8 +60,8 @@ def _kept(names: Sequence[str], values: Sequence[Any], where: str, row: int) -> 
     for name, value in zip(names, values, strict=True):
         try:
             value = None if value != value else value  # NaN, as tables have it for nothing
-            found[name] = json.loads(json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_text))
-            str(found[name]).encode()
+            told = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_text)
+            found[name] = json.loads(told.encode())  # what UTF-8 cannot hold shows here, however deep it lies
         except (TypeError, ValueError) as error:
             raise ValueError(f"{where}, row {row}: {value!r:.80} of {name!r} cannot be kept ({error}).") from error
     return found
