@@ -19,7 +19,7 @@ from fewtext.inference.confidence import check_abstain
 from fewtext.inference.estimator import Estimator
 from fewtext.inference.large import LARGE, too_large
 from fewtext.inference.publishing import Publishing
-from fewtext.inference.repeats import warn_repeated
+from fewtext.inference.repeats import warn_alike_names, warn_repeated
 from fewtext.inference.similarity import Similarity
 from fewtext.inference.state import State
 from fewtext.inference.storage import load_classifier, save_classifier
@@ -184,6 +184,7 @@ class FewShotClassifier(Answering, Adapting, Similarity, Publishing, Estimator):
         if self.adaptation is not None and self._large().apply_to(support.shares):
             raise too_large(len(support), f"adaptation={self.adaptation!r}")
         warn_repeated(support)
+        warn_alike_names(support)
         model, before = self.base_network(), self._state
         known = None
         if before is not None and before.is_current:

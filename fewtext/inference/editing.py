@@ -12,7 +12,7 @@ from fewtext.inference.embedded import embedded
 from fewtext.inference.labels import Label, ordered_classes
 from fewtext.inference.large import LargeSettings
 from fewtext.inference.pieces import OneClass
-from fewtext.inference.repeats import warn_repeated
+from fewtext.inference.repeats import warn_alike_names, warn_repeated
 from fewtext.inference.state import State
 from fewtext.inference.support import SupportSet
 from fewtext.models.modeling import MatchingNetwork
@@ -63,6 +63,7 @@ class Editing:
         known = self.support
         whole = more if known is None else known.merge(self._embedded(more, known))
         warn_repeated(whole, more.texts)
+        warn_alike_names(whole, more.names)
         self._remember(whole)
         return self
 

@@ -1,17 +1,17 @@
-"""Texts that are there more than once, and those that say different things."""
+"""What is there more than once: texts, those that say different things, and names of classes."""
 
 from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fewtext.inference.labels import Shares, given_label
+from fewtext.inference.labels import Label, Shares, given_label
 from fewtext.inference.rows import rows_among
 
 if TYPE_CHECKING:
@@ -51,6 +51,32 @@ def read_alike(support: Examples) -> NDArray[np.int64]:
 def contradicting(rows: Iterable[tuple[int, ...]], shares: Sequence[Shares]) -> list[tuple[int, ...]]:
     """Return those rows of one text each that do not all say the same."""
     return [same for same in rows if any(shares[same[0]] != shares[i] for i in same)]
+
+
+def alike_names(names: Mapping[Label, str]) -> list[tuple[Label, ...]]:
+    """Return the labels of classes whose names differ in case or blanks alone.
+
+    >>> alike_names({"card_arrival": "card arrival", "card-arrival": "card arrival", "refund": "refund"})
+    [('card_arrival', 'card-arrival')]
+    """
+    labels: defaultdict[str, list[Label]] = defaultdict(list)
+    for label, name in names.items():
+        labels[" ".join(name.split()).casefold()].append(label)
+    return [tuple(same) for same in labels.values() if len(same) > 1]
+
+
+def warn_alike_names(support: Examples, among: Iterable[Label] | None = None) -> None:
+    """Warn about classes that read alike, of all or of those `among` some: probably one class, spelled twice."""
+    wanted = support.names.keys() if among is None else set(among)
+    alike = [labels for labels in alike_names(support.names) if not wanted.isdisjoint(labels)]
+    if alike:
+        first, second = alike[0][:2]
+        warnings.warn(
+            f"the classes {first!r} and {second!r} both read {support.names[first]!r}, so their name says nothing of "
+            f"which it is: make them one (merge_classes([{first!r}, {second!r}], into={first!r})), or describe each "
+            "(describe(label, sentence)).",
+            stacklevel=3,
+        )
 
 
 def warn_repeated(support: Examples, among: Iterable[str] | None = None) -> None:

@@ -1,7 +1,10 @@
+import warnings
 from dataclasses import replace
 
+import pytest
+
 from fewtext.inference.classifier import FewShotClassifier
-from fewtext.inference.repeats import contradicting, read_alike, repeated
+from fewtext.inference.repeats import alike_names, contradicting, read_alike, repeated
 
 
 def test_repeated_texts_and_those_that_say_different_things():
@@ -21,3 +24,22 @@ def test_without_texts_the_embeddings_tell(model):
     support = FewShotClassifier(model).fit(["one", "two", "three"], ["a", "b", "a"]).support
     vectors = support.vectors[[0, 1, 0]]
     assert read_alike(replace(support, texts=("", "", ""), vectors=vectors)).tolist() == [0, 1, 0]
+
+
+def test_names_that_differ_in_case_or_blanks_alone_are_alike():
+    names = {1: "card arrival", 2: "refund", 3: " Card  arrival", 4: "card arrivals"}
+    assert alike_names(names) == [(1, 3)]
+
+
+def test_classes_that_read_alike_are_told_where_they_come_in(model):
+    with pytest.warns(UserWarning, match=r"'lost card' and 'lost_card' both read 'lost card'"):
+        clf = FewShotClassifier(model).fit(
+            ["it is gone", "cannot find it", "money back"], ["lost_card", "lost card", "refund"]
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it was told: what has nothing to do with it says it no more
+        clf.add(["where is my parcel"], "tracking")
+    with pytest.warns(UserWarning, match="'re-fund' and 're_fund' both read"):
+        clf.add(["give it back", "i want it back"], ["re-fund", "re_fund"])
+    clf.merge_classes(["lost card", "lost_card"], into="lost card")
+    assert alike_names(clf.support.names) == [("re-fund", "re_fund")]
