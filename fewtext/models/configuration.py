@@ -42,7 +42,10 @@ class MatchingNetworkConfig(PreTrainedConfig):
             tokens) of the last hidden states.
         projection: Linear layers on the pooled vector, each a dictionary of its `size`, `bias` (whether it has
             one) and `activation` (`identity`, `tanh`, `relu` or `gelu`); they are part of the encoder.
-        normalize: Whether embeddings have length 1.
+        lower_layer: A lower layer, 1 being the lowest, whose pooled states stand in an embedding beside the last: they
+            say more of the wording. The embedding is larger by them. None is the last layer alone.
+        lower_share: How much the lower layer counts in the cosine of two embeddings.
+        normalize: Whether embeddings have length 1; those of two layers always have.
         query_prompt: What is put before every query when it is read, such as `query: ` for E5.
         support_prompt: The same for examples and class names.
         lower_case: Whether texts are lower-cased before the tokenizer sees them.
@@ -80,6 +83,8 @@ class MatchingNetworkConfig(PreTrainedConfig):
     separate_encoders: bool = False
     pooling: str = "mean"
     projection: list[dict[str, Any]] | None = None
+    lower_layer: int | None = None
+    lower_share: float = 0.3
     normalize: bool = True
     query_prompt: str = ""
     support_prompt: str = ""
@@ -126,9 +131,15 @@ class MatchingNetworkConfig(PreTrainedConfig):
         for name, hint in self.__annotations__.items():
             if (kind := KINDS.get(hint.removesuffix(" | None"))) is not None:
                 _check_kind(name, getattr(self, name), *kind, hint.endswith("None"))
-        for name in ("prototype_share", "center_share"):
+        for name in ("prototype_share", "center_share", "lower_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it is a share, from 0 to 1.")
+        layers = getattr(self.encoder, "num_hidden_layers", None)
+        if self.lower_layer is not None and not 1 <= self.lower_layer < (layers or math.inf):
+            known = f", which has {layers} layers" if layers else ""
+            raise ValueError(
+                f"lower_layer is {self.lower_layer}; it is a layer below the last of the encoder{known}, from 1 on."
+            )
         if self.temperature is None:
             self.temperature = TEMPERATURES[self.kernel]
         if self.temperature <= 0:
@@ -150,8 +161,15 @@ class MatchingNetworkConfig(PreTrainedConfig):
 
     @property
     def embedding_size(self) -> int:
-        """Size of an embedding: that of the projection, else the encoder's hidden size."""
-        return int(self.projection[-1]["size"] if self.projection else self.encoder_config.hidden_size)
+        """Size of an embedding: that of the projection, else the encoder's hidden size; and that of a lower layer."""
+        hidden = int(self.encoder_config.hidden_size)
+        last = int(self.projection[-1]["size"]) if self.projection else hidden
+        return last if self.lower_layer is None else last + hidden
+
+    @property
+    def wanted_states(self) -> dict[str, bool]:
+        """What the encoder is asked for beside its last hidden states."""
+        return {} if self.lower_layer is None else {"output_hidden_states": True}
 
 
 def _check_kind(name: str, value: object, kinds: tuple[type, ...], told: str, may_lack: bool) -> None:

@@ -1,4 +1,4 @@
-"""Finding an encoder: a local folder, the Hub, the packaged offline copy; and pooling its hidden states."""
+"""Finding an encoder: a local folder, the Hub, the packaged offline copy."""
 
 from __future__ import annotations
 
@@ -233,21 +233,3 @@ def text_limit(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase | No
         offset = (config.pad_token_id or 0) + 1 if any(f in config.model_type for f in OFFSET_FAMILIES) else 0
         limits.append(positions - offset)
     return min(limits, default=512)
-
-
-def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
-    """Return one vector a text, `(n_texts, dim)`, from `hidden` `(n_texts, length, dim)` and its mask.
-
-    >>> pool(torch.tensor([[[2.0], [4.0], [9.0]]]), torch.tensor([[1, 1, 0]]), "mean")
-    tensor([[3.]])
-    """
-    if pooling == "cls":
-        return hidden[:, 0]
-    if pooling == "lasttoken":
-        last = mask.cumsum(1).argmax(1)  # argmax takes the first of the largest: the last token that is no padding
-        return hidden[torch.arange(len(hidden), device=hidden.device), last]
-    inside = mask[..., None].to(hidden.dtype)
-    if pooling == "max":
-        return hidden.masked_fill(inside == 0, torch.finfo(hidden.dtype).min).amax(1)
-    count = inside.sum(1).clamp_min(1)
-    return (hidden * inside).sum(1) / (count.sqrt() if pooling == "mean_sqrt_len" else count)

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
@@ -26,11 +25,11 @@ from fewtext.models.encoders import (
     load_encoder,
     model_folder,
     origin,
-    pool,
     text_limit,
     without_pooler,
 )
 from fewtext.models.matching import Episodes, Matcher, initialize
+from fewtext.models.pooling import embedding
 from fewtext.models.publishing import Publishing
 from fewtext.models.sentence_transformers import read_repository
 from fewtext.models.tokenizers import forget_origin, load_tokenizer, lower_cased, saved_tokenizer
@@ -207,12 +206,10 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         """
         encoder = self.support_encoder if support and self.support_encoder is not None else self.encoder
         with attention_of_any_shape(input_ids.device):
-            hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            states = encoder(input_ids=input_ids, attention_mask=attention_mask, **self.config.wanted_states)
         mask = attention_mask if attention_mask is not None else torch.ones_like(input_ids)
-        vectors = pool(hidden, mask, self.config.pooling)
-        if self.config.projection:
-            vectors = encoder.get_submodule("projection")(vectors)
-        return normalize(vectors, dim=-1) if self.config.normalize else vectors
+        projection = encoder.get_submodule("projection") if self.config.projection else None
+        return embedding(states, mask, self.config, projection)
 
     def embed(
         self,

@@ -27,6 +27,8 @@ def test_it_builds_without_arguments_and_survives_a_round_trip(tmp_path):
         ({"context_steps": -1}, "context_steps"),
         ({"context_size": 0}, "context_size"),
         ({"max_length": 1}, "max_length"),
+        ({"lower_layer": 0}, "lower_layer is 0; it is a layer below the last"),
+        ({"lower_layer": 2, "encoder": bert_config(9).to_dict()}, "which has 2 layers, from 1 on"),
     ],
 )
 def test_a_bad_choice_is_named(setting, sentence):
@@ -41,6 +43,8 @@ def test_a_bad_choice_is_named(setting, sentence):
         ({"context_steps": 1.5}, "context_steps is 1.5; it is a whole number"),
         ({"prototype_share": 7.0}, "prototype_share is 7.0; it is a share, from 0 to 1"),
         ({"center_share": -0.1}, "center_share is -0.1; it is a share"),
+        ({"lower_share": 1.1}, "lower_share is 1.1; it is a share"),
+        ({"lower_layer": "3"}, "lower_layer is '3'; it is a whole number"),
         ({"normalize": "no"}, "normalize is 'no'; it is true or false"),
         ({"temperature": "20"}, "temperature is '20'; it is a number"),
         ({"name_weight": float("nan")}, "name_weight is nan; it is a number"),

@@ -28,7 +28,7 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput
 
 from fewtext.models import encoders
-from fewtext.models.encoders import check_sha256, default_encoder, pool, text_limit
+from fewtext.models.encoders import check_sha256, default_encoder, text_limit
 from fewtext.models.modeling import MatchingNetwork
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -134,17 +134,6 @@ def test_a_users_own_encoder(tmp_path):
     tokenizer = make_tokenizer()
     encoder = RecurrentEncoder(RecurrentConfig(vocab_size=len(tokenizer)))
     check_round_trip(MatchingNetwork.from_encoder(encoder, tokenizer=tokenizer), tmp_path)
-
-
-def test_pooling():
-    hidden = torch.tensor([[[1.0, -5.0], [3.0, -1.0], [100.0, 100.0]]])
-    mask = torch.tensor([[1, 1, 0]])
-    assert pool(hidden, mask, "mean").tolist() == [[2.0, -3.0]]
-    assert pool(hidden, mask, "max").tolist() == [[3.0, -1.0]]
-    assert pool(hidden, mask, "cls").tolist() == [[1.0, -5.0]]
-    assert pool(hidden, mask, "lasttoken").tolist() == [[3.0, -1.0]]
-    assert pool(hidden, mask.flip(1), "lasttoken").tolist() == [[100.0, 100.0]]
-    torch.testing.assert_close(pool(hidden, mask, "mean_sqrt_len"), torch.tensor([[4.0, -6.0]]) / 2**0.5)
 
 
 def test_the_limit_of_a_text():

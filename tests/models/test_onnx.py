@@ -54,6 +54,7 @@ def bot(encoder_folder, tmp_path_factory):
         ("bert", {"pooling": "cls", "normalize": False}),
         ("bert", {"pooling": "lasttoken", "projection": [{"size": 8, "bias": True, "activation": "tanh"}]}),
         ("t5", {"pooling": "mean_sqrt_len"}),
+        ("bert", {"lower_layer": 1, "lower_share": 0.4}),
     ],
 )
 def test_vectors_are_those_of_torch(family, settings, tmp_path):
