@@ -1,9 +1,9 @@
 """What each part of the matching brings: `python recipes/ablation.py [key=value ...]`.
 
 Every variant changes one thing of the same network, learns from the training classes of a fold while the encoder stays
-as it is (so that all read the same embeddings), and is tested on the fold's test classes in the same episodes, with
-the paired difference to the first row. What needs the encoder to learn (way, shot, adapter rank) is measured by
-`fewtext train`; recipes/intent/ABLATION.md has the commands. `--help` lists the settings.
+as it is (so that all but those of a lower layer read the same embeddings), and is tested on the fold's test classes in
+the same episodes, with the paired difference to the first row. What needs the encoder to learn (way, shot, adapter
+rank) is measured by `fewtext train`; recipes/intent/ABLATION.md has the commands. `--help` lists the settings.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from benchmarks.methods import Tabled
+from benchmarks.methods import Tabled, VectorTable
 from transformers import PrinterCallback, set_seed
 
 from fewtext import EpisodeSetting, MatchingNetwork, load_tasks
@@ -39,6 +39,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "temperature 40": {"temperature": 40.0},
     **{f"lstm, K = {k}": {"context": "lstm", "context_size": 64, "context_steps": k} for k in range(6)},
     "lstm, K = 3, gate from 1": {"context": "lstm", "context_size": 64, "context_steps": 3, "context_gate": 1.0},
+    **{
+        f"layer {k} counts {s}": {"lower_layer": k, "lower_share": s}
+        for k, s in ((3, 0.3), (3, 0.5), (1, 0.3), (5, 0.3))
+    },
 }
 """What each changes in `MatchingNetworkConfig`."""
 
@@ -51,6 +55,7 @@ class AblationArguments:
         data: Folder of a fold: its train and test classes differ.
         train_episodes: Episodes of 20-way 1-shot to learn from, names in half of them; 0 learns nothing.
         test_episodes: Episodes of each setting.
+        variants: The first words of the variants to measure beside the first, such as `lstm`; by default all.
         seed: Draws both.
         output: JSON file for the results.
     """
@@ -58,6 +63,7 @@ class AblationArguments:
     data: str = "../shared/data/banking77/few_shot/01"
     train_episodes: int = 400
     test_episodes: int = 600
+    variants: list[str] | None = None
     seed: int = 0
     output: str | None = None
 
@@ -65,14 +71,15 @@ class AblationArguments:
 def ablation(arguments: AblationArguments) -> None:
     """Measure every variant, print the table as it grows and write it down."""
     train, test = (load_tasks(arguments.data, split=split) for split in ("train", "test"))
-    table = Tabled.of(MatchingNetwork.from_encoder()).vectors
+    tables: dict[tuple[int | None, float], VectorTable] = {}
     found: dict[str, Any] = {}
     first: list[EpisodeScores] | None = None
     print("| | 1 shot | 1 shot, names | 5 shots | 5 shots, names |\n|---|---|---|---|---|", flush=True)
-    for title, settings in VARIANTS.items():
+    for title, settings in chosen(arguments.variants).items():
         set_seed(arguments.seed)
         network = Tabled.of(MatchingNetwork.from_encoder(**({"context": "center", "class_vote": "mixed"} | settings)))
-        network.vectors = table
+        read = network.config.lower_layer, network.config.lower_share
+        network.vectors = tables.setdefault(read, network.vectors)
         if arguments.train_episodes:
             learn(network, train, arguments)
         scores = evaluate_episodes(
@@ -83,6 +90,17 @@ def ablation(arguments: AblationArguments) -> None:
         print(f"| {title} | {' | '.join(shown(cell) for cell in found[title]['cells'])} |", flush=True)
     if arguments.output:
         Path(arguments.output).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def chosen(names: list[str] | None) -> dict[str, dict[str, Any]]:
+    """Return the first variant, and those whose title begins with one of the names; raises where none does."""
+    first, *others = VARIANTS
+    names = list(VARIANTS) if names is None else names
+    for name in names:
+        if not any(title.startswith(name) for title in VARIANTS):
+            raise SystemExit(f"variants has {name!r}; the variants are {'; '.join(others)}.")
+    wanted = [title for title in others if title.startswith(tuple(names))]
+    return {title: VARIANTS[title] for title in (first, *wanted)}
 
 
 def learn(network: MatchingNetwork, tasks: list[Any], arguments: AblationArguments) -> None:
