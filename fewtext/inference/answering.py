@@ -24,6 +24,12 @@ from fewtext.models.layers import weights_sample
 
 Prediction = dict[str, Any]
 
+READING = (
+    *("pooling", "lower_layer", "lower_share", "normalize", "lower_case", "max_length"),
+    *("query_prompt", "support_prompt", "context", "kernel", "class_vote", "name_weight"),
+)
+"""What of a model's settings its answers depend on, beside its weights."""
+
 
 class Answering(Editing):
     """The part of `FewShotClassifier` that answers."""
@@ -38,7 +44,7 @@ class Answering(Editing):
 
     @property
     def fingerprint(self) -> str:
-        """What the answers depend on, as 16 hexadecimal digits: examples, names, weights, adaptation, abstaining."""
+        """What the answers depend on, as 16 hexadecimal digits: examples, names, model, adaptation, abstaining."""
         state = self._ready()
         support, confidence = state.support, state.confidence
         names = [[str(label), support.names[label], support.descriptions.get(label)] for label in support.classes]
@@ -48,7 +54,8 @@ class Answering(Editing):
             fitted += [state.spelling is not None, *(round(share, 2) for share in state.shares)]
         if state.searched is not None:
             fitted += [precision_of(state.searched.vectors), state.searched.index is not None]
-        told = [list(support.ids), names, abstaining, fitted]
+        config = state.model.config.to_dict()
+        told = [list(support.ids), names, abstaining, fitted, {name: config[name] for name in READING}]
         weights = [] if state.weights is None else state.weights.tolist()
         matching = weights_sample(state.model.matcher).tolist()
         return hashlib.sha256(json.dumps([told, weights, matching]).encode()).hexdigest()[:16]

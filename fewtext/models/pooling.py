@@ -45,14 +45,19 @@ def embedding(
 ) -> Tensor:
     """Return the embeddings of texts, `(n_texts, dim)`, from the states of an encoder and the mask of their tokens.
 
-    The projection is that of the last layer.
+    The projection is that of the last layer. Raises `ValueError` where the encoder does not tell the states of the
+    lower layer that is wanted.
     """
     assert states.last_hidden_state is not None
     vectors = pool(states.last_hidden_state, mask, config.pooling)
     if projection is not None:
         vectors = projection(vectors)
     if config.lower_layer is not None:
-        assert states.hidden_states is not None
-        lower = pool(states.hidden_states[config.lower_layer], mask, config.pooling)
-        return joined_layers(vectors, lower, config.lower_share)
+        layers = states.hidden_states or ()
+        if config.lower_layer >= len(layers) - 1:  # the first are the embeddings of the tokens
+            raise ValueError(
+                f"lower_layer is {config.lower_layer}, but the encoder tells the states of {max(0, len(layers) - 1)} "
+                "layers; it is one of them below the last."
+            )
+        return joined_layers(vectors, pool(layers[config.lower_layer], mask, config.pooling), config.lower_share)
     return normalize(vectors, dim=-1) if config.normalize else vectors

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.sparse import csr_matrix
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import f1_score
@@ -13,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from fewtext.inference.classifier import FewShotClassifier
+from fewtext.models.modeling import MatchingNetwork
 
 EXAMPLES = (
     ["where is it", "not here yet", "money back", "a return"],
@@ -183,6 +185,17 @@ def test_the_fingerprint_tells_all_that_answers_depend_on(model, change):
     told = clf.fingerprint
     change(clf)
     assert clf.fingerprint != told
+
+
+@pytest.mark.parametrize(
+    "settings", [{"pooling": "cls"}, {"query_prompt": "query: "}, {"lower_layer": 1}, {"class_vote": "sum"}]
+)
+def test_the_fingerprint_tells_how_a_model_reads(encoder_folder, settings):
+    def told(**settings):
+        torch.manual_seed(0)
+        return FewShotClassifier(MatchingNetwork.from_encoder(encoder_folder, **settings)).fit(*EXAMPLES).fingerprint
+
+    assert told() == told() != told(**settings)
 
 
 def test_the_fingerprint_tells_how_a_large_support_set_is_kept(model):
