@@ -25,8 +25,8 @@ from fewtext.models.layers import weights_sample
 Prediction = dict[str, Any]
 
 READING = (
-    *("pooling", "lower_layer", "lower_share", "normalize", "lower_case", "max_length"),
-    *("query_prompt", "support_prompt", "context", "kernel", "class_vote", "name_weight"),
+    *("pooling", "projection", "lower_layer", "lower_share", "normalize", "lower_case", "max_length"),
+    *("query_prompt", "support_prompt", "context", "context_steps", "kernel", "class_vote", "name_weight"),
 )
 """What of a model's settings its answers depend on, beside its weights."""
 

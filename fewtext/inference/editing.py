@@ -63,7 +63,7 @@ class Editing:
         known = self.support
         whole = more if known is None else known.merge(self._embedded(more, known))
         warn_repeated(whole, more.texts)
-        warn_alike_names(whole, more.names)
+        warn_alike_names(whole, more.names.keys() - (known.names if known is not None else {}))
         self._remember(whole)
         return self
 
@@ -100,7 +100,9 @@ class Editing:
 
     def rename(self, old: Label, new: Label) -> Self:
         """Give a class another label; raises `ValueError` if there is a class of that label already."""
-        self._remember(self._support().rename(old, new))
+        renamed = self._support().rename(old, new)
+        warn_alike_names(renamed, [new])
+        self._remember(renamed)
         return self
 
     def merge_classes(self, labels: Iterable[Label], into: Label) -> Self:

@@ -66,15 +66,21 @@ def alike_names(names: Mapping[Label, str]) -> list[tuple[Label, ...]]:
 
 
 def warn_alike_names(support: Examples, among: Iterable[Label] | None = None) -> None:
-    """Warn about classes that read alike, of all or of those `among` some: probably one class, spelled twice."""
+    """Warn about classes that read alike, of all or of those `among` some, unless each is described.
+
+    They are probably one class, spelled twice.
+    """
     wanted = support.names.keys() if among is None else set(among)
-    alike = [labels for labels in alike_names(support.names) if not wanted.isdisjoint(labels)]
+    alike = [
+        labels
+        for labels in alike_names(support.names)
+        if not (wanted.isdisjoint(labels) or support.descriptions.keys() >= set(labels))
+    ]
     if alike:
         first, second = alike[0][:2]
         warnings.warn(
-            f"the classes {first!r} and {second!r} both read {support.names[first]!r}, so their name says nothing of "
-            f"which it is: make them one (merge_classes([{first!r}, {second!r}], into={first!r})), or describe each "
-            "(describe(label, sentence)).",
+            f"the classes {first!r} and {second!r} read alike ({support.names[first]!r}): make them one "
+            f"(merge_classes([{first!r}, {second!r}], into={first!r})), or describe each (describe(label, sentence)).",
             stacklevel=3,
         )
 

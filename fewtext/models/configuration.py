@@ -166,11 +166,6 @@ class MatchingNetworkConfig(PreTrainedConfig):
         last = int(self.projection[-1]["size"]) if self.projection else hidden
         return last if self.lower_layer is None else last + hidden
 
-    @property
-    def wanted_states(self) -> dict[str, bool]:
-        """What the encoder is asked for beside its last hidden states."""
-        return {} if self.lower_layer is None else {"output_hidden_states": True}
-
 
 def _check_kind(name: str, value: object, kinds: tuple[type, ...], told: str, may_lack: bool) -> None:
     """Raise `ValueError` for the value of a setting that is of another kind; a truth value is no number."""

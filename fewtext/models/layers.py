@@ -9,8 +9,10 @@ SAMPLED_EVERY = 997
 """Distance between the weights that are looked at to see whether a model was trained."""
 
 
-def transformer_layers(model: nn.Module) -> list[nn.Module]:
+def transformer_layers(model: nn.Module, n_layers: int | None = None) -> list[nn.Module]:
     """Return the layers, lowest first: the members of the lists of modules that are of one class.
+
+    With `n_layers` those of the first list of so many, and none where there is no such list.
 
     >>> from transformers import BertConfig, BertModel
     >>> tiny = BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=3, num_attention_heads=2)
@@ -18,7 +20,10 @@ def transformer_layers(model: nn.Module) -> list[nn.Module]:
     ['BertLayer', 'BertLayer', 'BertLayer']
     """
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) > 0]
-    return [layer for layers in lists if len({type(one) for one in layers}) == 1 for layer in layers]
+    alike = [list(layers) for layers in lists if len({type(one) for one in layers}) == 1]
+    if n_layers is not None:
+        return next((layers for layers in alike if len(layers) == n_layers), [])
+    return [layer for layers in alike for layer in layers]
 
 
 def weights_sample(*encoders: nn.Module | None) -> Tensor:

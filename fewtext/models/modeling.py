@@ -32,6 +32,7 @@ from fewtext.models.matching import Episodes, Matcher, initialize
 from fewtext.models.pooling import embedding
 from fewtext.models.publishing import Publishing
 from fewtext.models.sentence_transformers import read_repository
+from fewtext.models.states import hidden_states, tell_states
 from fewtext.models.tokenizers import forget_origin, load_tokenizer, lower_cased, saved_tokenizer
 
 
@@ -89,6 +90,8 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         for module in (self.encoder, self.support_encoder):
             if module is not None and config.projection:
                 add_projection(module, config.encoder_config.hidden_size, config.projection)
+            if config.lower_layer is not None and isinstance(module, PreTrainedModel):  # not what onnxruntime runs
+                tell_states(module, config.lower_layer)
         self.matcher = Matcher(config)
         self.tokenizer: PreTrainedTokenizerBase | None = None
         self.warned_truncation = self.warned_unknown = False
@@ -206,10 +209,10 @@ class MatchingNetwork(Publishing, PreTrainedModel):  # type: ignore[misc]  # its
         """
         encoder = self.support_encoder if support and self.support_encoder is not None else self.encoder
         with attention_of_any_shape(input_ids.device):
-            states = encoder(input_ids=input_ids, attention_mask=attention_mask, **self.config.wanted_states)
+            last, lower = hidden_states(encoder, input_ids, attention_mask, self.config.lower_layer)
         mask = attention_mask if attention_mask is not None else torch.ones_like(input_ids)
         projection = encoder.get_submodule("projection") if self.config.projection else None
-        return embedding(states, mask, self.config, projection)
+        return embedding(last, lower, mask, self.config, projection)
 
     def embed(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from transformers.modeling_outputs import BaseModelOutput
 
 from fewtext.models.configuration import MatchingNetworkConfig
 
@@ -41,23 +40,20 @@ def joined_layers(last: Tensor, lower: Tensor, lower_share: float) -> Tensor:
 
 
 def embedding(
-    states: BaseModelOutput, mask: Tensor, config: MatchingNetworkConfig, projection: nn.Module | None
+    last: Tensor, lower: Tensor | None, mask: Tensor, config: MatchingNetworkConfig, projection: nn.Module | None
 ) -> Tensor:
-    """Return the embeddings of texts, `(n_texts, dim)`, from the states of an encoder and the mask of their tokens.
+    """Return the embeddings of texts, `(n_texts, dim)`.
 
-    The projection is that of the last layer. Raises `ValueError` where the encoder does not tell the states of the
-    lower layer that is wanted.
+    Args:
+        last: `(n_texts, length, dim)` states of the last layer.
+        lower: `(n_texts, length, dim)` those of a lower one, where it stands in an embedding beside the last.
+        mask: `(n_texts, length)` 1 for a token, 0 for padding.
+        config: How states become an embedding.
+        projection: That of the last layer, where there is one.
     """
-    assert states.last_hidden_state is not None
-    vectors = pool(states.last_hidden_state, mask, config.pooling)
+    vectors = pool(last, mask, config.pooling)
     if projection is not None:
         vectors = projection(vectors)
-    if config.lower_layer is not None:
-        layers = states.hidden_states or ()
-        if config.lower_layer >= len(layers) - 1:  # the first are the embeddings of the tokens
-            raise ValueError(
-                f"lower_layer is {config.lower_layer}, but the encoder tells the states of {max(0, len(layers) - 1)} "
-                "layers; it is one of them below the last."
-            )
-        return joined_layers(vectors, pool(layers[config.lower_layer], mask, config.pooling), config.lower_share)
+    if lower is not None:
+        return joined_layers(vectors, pool(lower, mask, config.pooling), config.lower_share)
     return normalize(vectors, dim=-1) if config.normalize else vectors

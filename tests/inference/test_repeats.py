@@ -32,14 +32,25 @@ def test_names_that_differ_in_case_or_blanks_alone_are_alike():
 
 
 def test_classes_that_read_alike_are_told_where_they_come_in(model):
-    with pytest.warns(UserWarning, match=r"'lost card' and 'lost_card' both read 'lost card'"):
+    with pytest.warns(UserWarning, match=r"'lost card' and 'lost_card' read alike \('lost card'\)"):
         clf = FewShotClassifier(model).fit(
             ["it is gone", "cannot find it", "money back"], ["lost_card", "lost card", "refund"]
         )
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # it was told: what has nothing to do with it says it no more
         clf.add(["where is my parcel"], "tracking")
-    with pytest.warns(UserWarning, match="'re-fund' and 're_fund' both read"):
+    with pytest.warns(UserWarning, match="'re-fund' and 're_fund' read alike"):
         clf.add(["give it back", "i want it back"], ["re-fund", "re_fund"])
     clf.merge_classes(["lost card", "lost_card"], into="lost card")
     assert alike_names(clf.support.names) == [("re-fund", "re_fund")]
+
+
+def test_classes_that_are_described_or_renamed(model):
+    clf = FewShotClassifier(model).fit(["it is gone", "money back"], ["lost card", "refund"])
+    with pytest.warns(UserWarning, match="'lost.card' and 'lost.card' read alike"):
+        clf.rename("refund", "lost-card")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.add(["cannot find it"], "lost card")  # known already: it was told
+        clf.describe("lost card", "the card is gone").describe("lost-card", "money for a lost card")
+        clf.fit(clf.support)  # each says what it is about

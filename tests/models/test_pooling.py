@@ -3,12 +3,10 @@
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity, normalize
-from transformers.modeling_outputs import BaseModelOutput
 
 from fewtext.inference.classifier import FewShotClassifier
-from fewtext.models.configuration import MatchingNetworkConfig
 from fewtext.models.modeling import MatchingNetwork
-from fewtext.models.pooling import embedding, joined_layers, pool
+from fewtext.models.pooling import joined_layers, pool
 
 TEXTS = ["where is my parcel", "it has not arrived", "i want my money back", "how do i return this thing"]
 LABELS = ["tracking", "tracking", "refund", "refund"]
@@ -45,15 +43,6 @@ def test_a_lower_layer_stands_beside_the_last(encoder_folder):
         last, lower = (normalize(one.mean(1), dim=-1) for one in (states.last_hidden_state, states.hidden_states[1]))
         expected = torch.cat([0.6**0.5 * last, 0.4**0.5 * lower], -1)
         torch.testing.assert_close(model.embed([text]), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_a_layer_that_the_encoder_does_not_tell():
-    states = BaseModelOutput(last_hidden_state=torch.ones(1, 2, 4), hidden_states=(torch.ones(1, 2, 4),) * 3)
-    config, mask = MatchingNetworkConfig(lower_layer=2), torch.ones(1, 2, dtype=torch.long)
-    with pytest.raises(ValueError, match="lower_layer is 2, but the encoder tells the states of 2 layers"):
-        embedding(states, mask, config, None)
-    with pytest.raises(ValueError, match="of 0 layers"):
-        embedding(BaseModelOutput(last_hidden_state=torch.ones(1, 2, 4)), mask, config, None)
 
 
 def test_a_projection_is_of_the_last_layer_alone(encoder_folder):
