@@ -74,7 +74,7 @@ def chunks(folder):
 
 def wait_for(seen, driver):
     """Wait until something is seen while the driver runs."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300  # actors of Ray take minutes to start where others share the cores
     while not seen():
         if time.monotonic() > end or driver.process.exitcode is not None:
             driver.process.kill()
