@@ -54,8 +54,8 @@ class Answering(Editing):
             fitted += [state.spelling is not None, *(round(share, 2) for share in state.shares)]
         if state.searched is not None:
             fitted += [precision_of(state.searched.vectors), state.searched.index is not None]
-        config = state.model.config.to_dict()
-        told = [list(support.ids), names, abstaining, fitted, {name: config[name] for name in READING}]
+        reading = [getattr(state.model.config, name) for name in READING]
+        told = [list(support.ids), names, abstaining, fitted, reading]
         weights = [] if state.weights is None else state.weights.tolist()
         matching = weights_sample(state.model.matcher).tolist()
         return hashlib.sha256(json.dumps([told, weights, matching]).encode()).hexdigest()[:16]

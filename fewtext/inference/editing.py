@@ -63,7 +63,6 @@ class Editing:
         known = self.support
         whole = more if known is None else known.merge(self._embedded(more, known))
         warn_repeated(whole, more.texts)
-        warn_alike_names(whole, more.names.keys() - (known.names if known is not None else {}))
         self._remember(whole)
         return self
 
@@ -100,9 +99,7 @@ class Editing:
 
     def rename(self, old: Label, new: Label) -> Self:
         """Give a class another label; raises `ValueError` if there is a class of that label already."""
-        renamed = self._support().rename(old, new)
-        warn_alike_names(renamed, [new])
-        self._remember(renamed)
+        self._remember(self._support().rename(old, new))
         return self
 
     def merge_classes(self, labels: Iterable[Label], into: Label) -> Self:
@@ -139,6 +136,9 @@ class Editing:
 
     def _remember(self, support: SupportSet) -> None:
         """Take over a changed support set, once it is embedded; its memory is made when the first text is asked."""
+        known = {} if self.support is None else self.support.names
+        if new := support.names.keys() - known:
+            warn_alike_names(support, new, stacklevel=4)
         if self._state is not None:
             state = self._state.changed(support, self.label_names, self._large())
             if state.weights is not self._state.weights:  # the model was trained in place

@@ -40,7 +40,7 @@ def read_alike(support: Examples) -> NDArray[np.int64]:
     Where the texts were left out, those with the same embedding have the same number.
     """
     if support.has_texts:
-        keys: Sequence[object] = [" ".join(text.split()).casefold() for text in support.texts]
+        keys: Sequence[object] = list(map(_as_read, support.texts))
     else:
         assert isinstance(support.vectors, Tensor)
         keys = [vector.tobytes() for vector in support.vectors.float().cpu().numpy()]
@@ -59,13 +59,16 @@ def alike_names(names: Mapping[Label, str]) -> list[tuple[Label, ...]]:
     >>> alike_names({"card_arrival": "card arrival", "card-arrival": "card arrival", "refund": "refund"})
     [('card_arrival', 'card-arrival')]
     """
-    labels: defaultdict[str, list[Label]] = defaultdict(list)
-    for label, name in names.items():
-        labels[" ".join(name.split()).casefold()].append(label)
-    return [tuple(same) for same in labels.values() if len(same) > 1]
+    labels = list(names)
+    return [tuple(labels[i] for i in same) for same in repeated([_as_read(name) for name in names.values()])]
 
 
-def warn_alike_names(support: Examples, among: Iterable[Label] | None = None) -> None:
+def _as_read(text: str) -> str:
+    """Return a text without what case and blanks alone make different."""
+    return " ".join(text.split()).casefold()
+
+
+def warn_alike_names(support: Examples, among: Iterable[Label] | None = None, stacklevel: int = 3) -> None:
     """Warn about classes that read alike, of all or of those `among` some, unless each is described.
 
     They are probably one class, spelled twice.
@@ -81,7 +84,7 @@ def warn_alike_names(support: Examples, among: Iterable[Label] | None = None) ->
         warnings.warn(
             f"the classes {first!r} and {second!r} read alike ({support.names[first]!r}): make them one "
             f"(merge_classes([{first!r}, {second!r}], into={first!r})), or describe each (describe(label, sentence)).",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from fewtext.models.layers import transformer_layers
 
-_told: ContextVar[dict[nn.Module, Tensor] | None] = ContextVar("states of lower layers", default=None)
+_told: ContextVar[dict[int, Tensor] | None] = ContextVar("states of lower layers, by their number", default=None)
 
 
 def tell_states(encoder: nn.Module, lower_layer: int) -> None:
@@ -18,7 +19,13 @@ def tell_states(encoder: nn.Module, lower_layer: int) -> None:
     With transformers' `output_hidden_states` an encoder would keep the states of all layers, and could not be pickled.
     Raises `ValueError` for a layer that there is not below the last.
     """
-    _lower(encoder, lower_layer).register_forward_hook(_tell)
+    layers = transformer_layers(encoder, getattr(encoder.config, "num_hidden_layers", None))
+    if lower_layer >= len(layers):
+        raise ValueError(
+            f"lower_layer is {lower_layer}; {type(encoder).__name__} has {len(layers)} layers that can be told apart, "
+            "and a lower one is one of them below the last, from 1 on."
+        )
+    layers[lower_layer - 1].register_forward_hook(partial(_tell, lower_layer))
 
 
 def hidden_states(
@@ -30,35 +37,21 @@ def hidden_states(
     """
     if lower_layer is None:
         return encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state, None
-    token = _told.set({})
+    told: dict[int, Tensor] = {}
+    token = _told.set(told)
     try:
         last: Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        lower = (_told.get() or {}).get(_lower(encoder, lower_layer))
     finally:
         _told.reset(token)
+    lower = told.get(lower_layer)
     if lower is None or lower.shape != last.shape:
-        told = (
-            "none"
-            if lower is None
-            else f"states of {tuple(lower.shape)}, where the last layer has {tuple(last.shape)}"
-        )
-        raise ValueError(f"lower_layer is {lower_layer}, but that layer of {type(encoder).__name__} tells {told}.")
+        states = "nothing" if lower is None else f"states of {tuple(lower.shape)}, the last one {tuple(last.shape)}"
+        raise ValueError(f"lower_layer is {lower_layer}, but that layer of {type(encoder).__name__} tells {states}.")
     return last, lower
 
 
-def _tell(layer: nn.Module, inputs: Any, output: Any) -> None:
+def _tell(number: int, layer: nn.Module, inputs: Any, output: Any) -> None:
     """Note the states that come out of a layer, for the thread that asked; a hook of a module can be pickled."""
     told = _told.get()
     if told is not None:
-        told[layer] = output[0] if isinstance(output, tuple) else output
-
-
-def _lower(encoder: nn.Module, lower_layer: int) -> nn.Module:
-    n_layers = getattr(encoder.config, "num_hidden_layers", None)
-    layers = transformer_layers(encoder, n_layers)
-    if not 1 <= lower_layer < len(layers):
-        raise ValueError(
-            f"lower_layer is {lower_layer}; {type(encoder).__name__} has {len(layers)} layers that can be told apart, "
-            "and a lower one is one of them below the last, from 1 on."
-        )
-    return layers[lower_layer - 1]
+        told[number] = output[0] if isinstance(output, tuple) else output

@@ -54,3 +54,12 @@ def test_classes_that_are_described_or_renamed(model):
         clf.add(["cannot find it"], "lost card")  # known already: it was told
         clf.describe("lost card", "the card is gone").describe("lost-card", "money for a lost card")
         clf.fit(clf.support)  # each says what it is about
+
+
+def test_a_class_that_comes_in_by_a_description_or_a_change_is_told_too(model):
+    clf = FewShotClassifier(model).fit(["it is gone", "not here", "money back"], ["lost card", "lost card", "refund"])
+    with pytest.warns(UserWarning, match="read alike"):
+        clf.describe("lost_card", "the card is gone")
+    with pytest.warns(UserWarning, match="read alike") as told:
+        clf.update(clf.support.ids[clf.support.texts.index("not here")], label="lost-card")
+    assert told[0].filename == __file__

@@ -6,8 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from tiny import make_tokenizer
-from transformers import AlbertConfig, AlbertModel, DistilBertConfig, DistilBertModel, T5Config, T5EncoderModel
+from tiny import bert_config, make_tokenizer
+from transformers import (
+    AlbertConfig,
+    AlbertModel,
+    BertModel,
+    DistilBertConfig,
+    DistilBertModel,
+    T5Config,
+    T5EncoderModel,
+)
 
 from fewtext.inference.classifier import FewShotClassifier
 from fewtext.models.modeling import MatchingNetwork
@@ -61,6 +69,17 @@ def test_two_networks_of_one_encoder_read_their_own_layer(encoder_folder):
     assert (other.embed(TEXTS) == one.embed(TEXTS)).all() and plain.embed(TEXTS).shape[1] == 32
 
 
+def test_two_networks_of_one_encoder_read_different_layers():
+    tokenizer = make_tokenizer()
+    encoder = BertModel(bert_config(len(tokenizer), num_hidden_layers=3), add_pooling_layer=False)
+    networks = [MatchingNetwork.from_encoder(encoder, tokenizer=tokenizer, lower_layer=layer) for layer in (1, 2)]
+    batch = tokenizer(TEXTS[:1], return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        expected = encoder(batch, output_hidden_states=True).hidden_states
+        for layer, model in enumerate(networks, 1):
+            torch.testing.assert_close(hidden_states(model.encoder, batch, None, layer)[1], expected[layer])
+
+
 def test_separate_encoders_read_their_own(encoder_folder):
     model = network(encoder_folder, separate_encoders=True)
     with torch.no_grad():
@@ -81,6 +100,12 @@ def test_the_lower_layer_learns(encoder_folder, checkpointing):
     (vectors @ vectors.T)[0, 1].backward()
     first, second = (model.encoder.encoder.layer[i].output.dense.weight.grad for i in (0, 1))
     assert first.abs().sum() > 0 and (second is None or second.abs().sum() == 0)  # the last layer counts nothing
+
+
+def test_a_layer_that_was_not_asked_to_tell_is_named(model):
+    ids = torch.tensor([[5, 6, 7]])
+    with pytest.raises(ValueError, match="lower_layer is 1, but that layer of BertModel tells nothing"):
+        hidden_states(model.encoder, ids, None, 1)
 
 
 def test_layers_that_cannot_be_told_apart_are_named():
